@@ -1,1 +1,1 @@
-"""See the module docstrings."""
+"""Which target gets the request? Counters and pure algorithms; randomness is handed in; see `group.py`."""

@@ -1,1 +1,1 @@
-"""See the module docstrings."""
+"""Which rule answers a request? Conditions compiled once, then pure calls; see `table.py`."""
