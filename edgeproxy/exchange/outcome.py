@@ -1,0 +1,72 @@
+"""How an exchange can end, and what follows from it.
+
+Every way is one `Outcome`; the table says the status the client gets and the log shows. Statuses: user guide,
+load-balancer-troubleshooting. Nothing is ever retried on another target: the access log's schema has room for one target per
+request, and a connect timeout surfaces as a 504 (user guide, load-balancer-access-logs).
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Final
+
+
+class Outcome(enum.Enum):
+    """How an exchange ended. The value is a phrase for people."""
+
+    FORWARDED = "the target answered"
+    REDIRECTED = "redirect action"
+    FIXED_RESPONSE = "fixed-response action"
+
+    # The client's doing.
+    BAD_REQUEST = "the request could not be read"
+    METHOD_REFUSED = "TRACE and CONNECT are not served"
+    TOO_MANY_ADDRESSES = "X-Forwarded-For holds more than 30 addresses"
+    CODING_REFUSED = "the transfer coding is not supported"
+    CLIENT_SILENT = "the client did not finish its request in time"
+    CLIENT_LEFT_SENDING = "the client closed the connection before the request was complete"
+    CLIENT_LEFT = "the client closed the connection before the response was complete"
+
+    # The target's doing.
+    NO_TARGET = "the target group has no usable target"
+    CONNECT_FAILED = "the target refused or reset the connection attempt"
+    CONNECT_TIMEOUT = "the target did not accept the connection in time"
+    TARGET_TLS_FAILED = "the TLS handshake with the target failed"
+    TARGET_CLOSED = "the target closed the connection with a request outstanding"
+    TARGET_MALFORMED = "the target's response is malformed"
+    TARGET_SILENT = "the target was silent for the idle timeout"
+
+    # Ours.
+    SHUTTING_DOWN = "the load balancer stopped before the response was complete"
+
+
+STATUS: Final[dict[Outcome, int]] = {
+    Outcome.BAD_REQUEST: 400,
+    Outcome.METHOD_REFUSED: 405,
+    Outcome.TOO_MANY_ADDRESSES: 463,
+    Outcome.CODING_REFUSED: 501,
+    Outcome.CLIENT_SILENT: 408,
+    Outcome.CLIENT_LEFT_SENDING: 400,
+    Outcome.CLIENT_LEFT: 460,
+    Outcome.NO_TARGET: 503,
+    Outcome.CONNECT_FAILED: 502,
+    Outcome.CONNECT_TIMEOUT: 504,
+    Outcome.TARGET_TLS_FAILED: 502,
+    Outcome.TARGET_CLOSED: 502,
+    Outcome.TARGET_MALFORMED: 502,
+    Outcome.TARGET_SILENT: 504,
+    Outcome.SHUTTING_DOWN: 502,
+}
+"""The status of each outcome that the load balancer decides; the others carry their own (tests check that none is missing)."""
+
+CLOSES_CLIENT: Final = frozenset(
+    {
+        Outcome.BAD_REQUEST,
+        Outcome.CLIENT_SILENT,
+        Outcome.CLIENT_LEFT_SENDING,
+        Outcome.CLIENT_LEFT,
+        Outcome.CODING_REFUSED,
+        Outcome.SHUTTING_DOWN,
+    }
+)
+"""Outcomes after which the client connection cannot go on."""

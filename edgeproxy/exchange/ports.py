@@ -1,0 +1,74 @@
+"""What the runtime must offer an exchange, and what an exchange reports when it ends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from edgeproxy.balancing.target_state import TargetState
+
+if TYPE_CHECKING:
+    from edgeproxy.exchange.exchange import Exchange
+    from edgeproxy.exchange.record import ExchangeRecord
+
+
+class ClientPort(Protocol):
+    """The connection to a client, as an exchange sees it."""
+
+    source_ip: str
+    """The address of the TCP connection's other end."""
+    source_port: int
+
+    @property
+    def must_close(self) -> bool:
+        """The connection ends with this response: it is draining, or older than the client keep-alive duration."""
+
+    def write(self, data: bytes) -> None:
+        """Sends bytes to the client."""
+
+    def end_response(self, keep_alive: bool) -> None:
+        """The response is out; the next request may come, or the connection closes once everything is delivered."""
+
+    def abort(self) -> None:
+        """Cuts the connection: a response that cannot be completed must not look complete."""
+
+    def pause_reading(self) -> None:
+        """Takes no more of the request until resumed."""
+
+    def resume_reading(self) -> None:
+        """Takes more of the request."""
+
+
+class TargetPort(Protocol):
+    """A connection to a target that is at this exchange's disposal."""
+
+    def send_request(self, method: str, data: bytes) -> None:
+        """Sends a head and the body bytes at hand; the method tells how to read the response."""
+
+    def write(self, data: bytes) -> None:
+        """Sends more of the body."""
+
+    def release(self) -> None:
+        """The response has ended and nothing is left to send: back to the pool, if the target keeps the connection."""
+
+    def abort(self) -> None:
+        """Closes the connection; its state is not known to be clean."""
+
+    def pause_reading(self) -> None:
+        """Takes no more of the response until resumed."""
+
+    def resume_reading(self) -> None:
+        """Takes more of the response."""
+
+
+class TargetDialer(Protocol):
+    """Finds connections to targets."""
+
+    def dial(self, target: TargetState, exchange: Exchange) -> TargetPort | None:
+        """An idle connection at once, or None: then `on_target_ready` or `on_target_failed` is called later."""
+
+
+class ExchangeLedger(Protocol):
+    """Who is told that an exchange has ended, once for each."""
+
+    def close(self, record: ExchangeRecord) -> None:
+        """The log line, the counters."""

@@ -1,0 +1,69 @@
+"""ExchangeRecord: the facts of one exchange, for the access log and the metrics."""
+
+from __future__ import annotations
+
+from edgeproxy.balancing.group import TargetGroupState
+from edgeproxy.balancing.target_state import TargetState
+from edgeproxy.exchange.outcome import Outcome
+from edgeproxy.exchange.ports import ClientPort
+from edgeproxy.protocol.message import RequestHead
+
+
+class ExchangeRecord:  # hot path
+    """What happened. All times are in seconds on the clock of whoever drives the exchange; 0.0 means "did not happen".
+
+    Attributes:
+        client: The connection that the request came on.
+        head: The request, or None when it could not be read.
+        arrived: When the head was complete.
+        dispatched: When it was sent to the target.
+        answered: When the target's response head came.
+        priority: The matched rule's priority; "0" for the default rule, "-" when no rule was asked.
+        actions: The actions executed, as the access log lists them, or "".
+        group: The target group chosen, if any.
+        target: The target chosen, if any.
+        status: The status given to the client; 460 when it had left.
+        target_status: The target's status, or 0.
+        received_bytes: Request bytes, head and body as received.
+        sent_bytes: Response bytes, head and body.
+        trace_id: X-Amzn-Trace-Id as sent to the target, or "".
+        redirect_url: The Location of a redirect action, or "".
+        outcome: How it ended.
+    """
+
+    __slots__ = (
+        "actions",
+        "answered",
+        "arrived",
+        "client",
+        "dispatched",
+        "group",
+        "head",
+        "outcome",
+        "priority",
+        "received_bytes",
+        "redirect_url",
+        "sent_bytes",
+        "status",
+        "target",
+        "target_status",
+        "trace_id",
+    )
+
+    def __init__(self, client: ClientPort, head: RequestHead | None, arrived: float) -> None:
+        self.client = client
+        self.head = head
+        self.arrived = arrived
+        self.dispatched = 0.0
+        self.answered = 0.0
+        self.priority = "-"
+        self.actions = ""
+        self.group: TargetGroupState | None = None
+        self.target: TargetState | None = None
+        self.status = 0
+        self.target_status = 0
+        self.received_bytes = 0
+        self.sent_bytes = 0
+        self.trace_id = ""
+        self.redirect_url = ""
+        self.outcome = Outcome.FORWARDED

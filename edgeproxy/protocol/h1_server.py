@@ -1,0 +1,216 @@
+"""H1ServerCodec: faces a client, reads requests. RFC 9112.
+
+States are bound methods: `_on_bytes` is what the next bytes mean.
+
+    _read_head --head with body--> _read_length | _read_chunked --end--> _hold
+    _read_head --head without body--> _hold
+    _hold --next_request()--> _read_head          (pipelined bytes waited in the buffer)
+    any --violation--> _ignore                    (one error, then the connection is to be closed)
+
+While a request is being answered nothing is parsed: responses go out in the order of requests (RFC 9112 section 9.3.2), and a
+pipelined request must see the world as it is when its turn comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from edgeproxy.errors import ProtocolError
+from edgeproxy.protocol import tolerant
+from edgeproxy.protocol.body import ChunkedReader
+from edgeproxy.protocol.head_parser import parse_request_fields, parse_request_line
+from edgeproxy.protocol.limits import MAX_HEADER_LINE
+from edgeproxy.protocol.memo import Memo
+from edgeproxy.protocol.message import CHUNKED, RequestFields, RequestHead
+
+_CR: Final = 13
+_LF: Final = 10
+
+
+class RequestSink(Protocol):
+    """Who is told what a client sent."""
+
+    def on_request(self, head: RequestHead, data: bytes, is_complete: bool) -> None:
+        """A head, the body bytes that came with it, and whether that is the whole request."""
+
+    def on_request_body(self, data: bytes, is_complete: bool) -> None:
+        """More of the body; `data` is empty only at the end of a chunked body."""
+
+    def on_request_error(self, error: ProtocolError) -> None:
+        """The client broke the protocol; nothing more will be read from this connection."""
+
+
+def request_fields_memo() -> Memo[RequestFields]:
+    """A memo that the codecs of one proxy share."""
+    return Memo(parse_request_fields)
+
+
+class H1ServerCodec:  # hot path
+    """The requests of one client connection."""
+
+    __slots__ = ("_buffer", "_chunks", "_is_feeding", "_memo", "_on_bytes", "_remaining", "_scanned", "_sink")
+
+    def __init__(self, sink: RequestSink, memo: Memo[RequestFields]) -> None:
+        self._sink = sink
+        self._memo = memo
+        self._buffer = b""
+        self._scanned = 0
+        self._remaining = 0
+        self._chunks: ChunkedReader | None = None
+        self._is_feeding = False
+        self._on_bytes: Callable[[bytes], None] = self._read_head
+
+    # ---- what the connection may ask
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that wait to be parsed: part of a head, or pipelined requests."""
+        return len(self._buffer)
+
+    @property
+    def is_reading_head(self) -> bool:
+        """The next bytes belong to a request's head."""
+        return self._on_bytes == self._read_head
+
+    @property
+    def is_idle(self) -> bool:
+        """Between two requests, with nothing of the next one received."""
+        return not self._buffer and self.is_reading_head
+
+    @property
+    def is_reading_body(self) -> bool:
+        """Part of a request's body has yet to come."""
+        return self._on_bytes in (self._read_length, self._read_chunked)
+
+    # ---- what the connection does
+
+    def feed(self, data: bytes) -> None:
+        """Takes the connection's next bytes and tells the sink what they mean."""
+        self._is_feeding = True
+        try:
+            self._on_bytes(data)
+        except ProtocolError as error:
+            self._fail(error)
+        finally:
+            self._is_feeding = False
+
+    def next_request(self) -> None:
+        """The response is out: the next request may be read, from the buffer if it is already there."""
+        self._on_bytes = self._read_head
+        if self._buffer and not self._is_feeding:
+            data, self._buffer = self._buffer, b""
+            self.feed(data)
+
+    def stop(self) -> None:
+        """Ignores everything from now on."""
+        self._on_bytes = self._ignore
+        self._buffer = b""
+
+    # ---- states
+
+    def _read_head(self, data: bytes) -> None:
+        while True:
+            if self._buffer:
+                data = self._buffer + data
+                self._buffer = b""
+            if data[0] == _CR or data[0] == _LF:
+                # RFC 9112 section 2.2: empty lines before a request line are ignored.
+                data = data.lstrip(b"\r\n")
+                if not data:
+                    return
+            data = self._take_head(data)
+            # A sink that answers at once has called next_request(); a loop here keeps pipelined requests off the stack.
+            if not data or self._on_bytes != self._read_head:
+                self._buffer += data
+                return
+
+    def _take_head(self, data: bytes) -> bytes:
+        """Reads one head if it is complete; returns what is left to look at, or keeps it when more must come first."""
+        end = data.find(b"\r\n\r\n")
+        # The first LF, not the first CRLF: a line that a lone LF ends must not swallow the next one.
+        line_end = data.find(b"\n") - 1
+        if end < 0 or end >= MAX_HEADER_LINE or data[line_end] != _CR:
+            return self._take_unusual_head(data)
+        section = data[line_end + 2 : end + 2]
+        fields = self._memo.find(section)
+        if fields is None:
+            if data.find(b"\n\n", 0, end) >= 0 or data.find(b"\n\r\n", 0, end + 3) >= 0:
+                return self._take_unusual_head(data)
+            fields = self._memo.compute(section)
+        head = parse_request_line(data[:line_end].decode("latin-1"), fields, end + 4)
+        return self._begin(head, data[end + 4 :])
+
+    def _take_unusual_head(self, data: bytes) -> bytes:
+        end = tolerant.find_head_end(data, self._scanned)
+        if end < 0:
+            tolerant.check_unfinished_head(data)
+            self._scanned = len(data)
+            self._buffer = data
+            return b""
+        line, _, section = data[:end].partition(b"\n")
+        section = section[: section.rindex(b"\n", 0, -1) + 1] if section.count(b"\n") > 1 else b""
+        fields = self._memo.find(section) or self._memo.compute(section)
+        head = parse_request_line(line.removesuffix(b"\r").decode("latin-1"), fields, end)
+        return self._begin(head, data[end:])
+
+    def _begin(self, head: RequestHead, rest: bytes) -> bytes:
+        """Announces a request with as much of its body as is there; returns the bytes behind it."""
+        self._scanned = 0
+        length = head.fields.body_length
+        if length == 0:
+            self._on_bytes = self._hold
+            self._sink.on_request(head, b"", True)
+            return rest
+        if length == CHUNKED:
+            self._chunks = ChunkedReader(error_status=400)
+            payload, behind = self._chunks.feed(rest) if rest else (b"", None)
+            self._on_bytes = self._read_chunked if behind is None else self._hold
+            self._sink.on_request(head, payload, behind is not None)
+            return behind or b""
+        body = rest[:length]
+        self._remaining = length - len(body)
+        self._on_bytes = self._read_length if self._remaining else self._hold
+        self._sink.on_request(head, body, self._remaining == 0)
+        return rest[length:]
+
+    def _read_length(self, data: bytes) -> None:
+        left = self._remaining - len(data)
+        if left > 0:
+            self._remaining = left
+            self._sink.on_request_body(data, False)
+            return
+        body = data[: self._remaining] if left else data
+        self._buffer = data[self._remaining :]
+        self._remaining = 0
+        self._on_bytes = self._hold
+        self._sink.on_request_body(body, True)
+        self._after_body()
+
+    def _read_chunked(self, data: bytes) -> None:
+        assert self._chunks is not None
+        payload, behind = self._chunks.feed(data)
+        if behind is None:
+            if payload:
+                self._sink.on_request_body(payload, False)
+            return
+        self._buffer = behind
+        self._on_bytes = self._hold
+        self._sink.on_request_body(payload, True)
+        self._after_body()
+
+    def _after_body(self) -> None:
+        """The sink may have answered while it was told of the body's end; then pipelined bytes are the next request."""
+        if self._buffer and self.is_reading_head:
+            data, self._buffer = self._buffer, b""
+            self._read_head(data)
+
+    def _hold(self, data: bytes) -> None:
+        self._buffer += data
+
+    def _ignore(self, data: bytes) -> None:
+        pass
+
+    def _fail(self, error: ProtocolError) -> None:
+        self.stop()
+        self._sink.on_request_error(error)

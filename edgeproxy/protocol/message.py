@@ -1,0 +1,197 @@
+"""RequestHead and ResponseHead: a message's first line and header section, with cheap views on both.
+
+A head is split in two objects. What depends on the header section alone (`RequestFields`, `ResponseFields`) is parsed once
+and may be shared by many messages through the memo; it is never changed after parsing, except for `derived`, a place where
+the layer above keeps what it computed from the section. What belongs to one message (`RequestHead`) is small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+Field = tuple[str, str]
+"""A header's name as received and its value without surrounding white space."""
+
+CHUNKED: Final = -1
+UNTIL_CLOSE: Final = -2
+"""Body lengths that are not a number of bytes."""
+
+
+class RequestFields:  # hot path
+    """A parsed request header section.
+
+    Attributes:
+        fields: All headers in the order received.
+        host: The first Host value as received, or "" without one.
+        host_count: How many Host headers there are.
+        body_length: Bytes of the body, 0 for none, or CHUNKED.
+        is_ambiguous: The body's length was stated twice; it was read the safe way, and both connections close afterwards.
+        wants_close: The client sent `Connection: close`.
+        wants_keep_alive: The client sent `Connection: keep-alive`.
+        connection_tokens: Lower-cased tokens of Connection.
+        expects_continue: The client waits for `100 Continue`.
+        upgrade: The Upgrade header's value, lower-cased, or "".
+        user_agent: The User-Agent's value, or "".
+        forwarded_for: All X-Forwarded-For values joined with ", ", or "".
+        trace_id: The X-Amzn-Trace-Id value, or "".
+        unsupported_coding: A transfer coding other than chunked and identity was asked for.
+        size: Bytes of the section as received.
+        derived: What the layer above computed from this section; the codec never reads it.
+    """
+
+    __slots__ = (
+        "_by_name",
+        "body_length",
+        "connection_tokens",
+        "derived",
+        "expects_continue",
+        "fields",
+        "forwarded_for",
+        "host",
+        "host_count",
+        "is_ambiguous",
+        "size",
+        "trace_id",
+        "unsupported_coding",
+        "upgrade",
+        "user_agent",
+        "wants_close",
+        "wants_keep_alive",
+    )
+
+    def __init__(self, fields: list[Field], size: int) -> None:
+        self.fields = fields
+        self.size = size
+        self.host = ""
+        self.host_count = 0
+        self.body_length = 0
+        self.is_ambiguous = False
+        self.wants_close = False
+        self.wants_keep_alive = False
+        self.connection_tokens: frozenset[str] = frozenset()
+        self.expects_continue = False
+        self.upgrade = ""
+        self.user_agent = ""
+        self.forwarded_for = ""
+        self.trace_id = ""
+        self.unsupported_coding = False
+        self.derived: Any = None
+        self._by_name: dict[str, list[str]] | None = None
+
+    def values(self, name: str) -> Sequence[str]:
+        """The values of one header, given in lower case, in the order received; empty when it is absent."""
+        if self._by_name is None:
+            by_name: dict[str, list[str]] = {}
+            for field_name, value in self.fields:
+                by_name.setdefault(field_name.lower(), []).append(value)
+            self._by_name = by_name
+        return self._by_name.get(name, ())
+
+
+class RequestHead:  # hot path
+    """One request's line and fields. Satisfies `RequestFacts`, so rule conditions read it as it is.
+
+    Attributes:
+        method: The method token as received.
+        target: The request target as received.
+        path: The path of the target, without query; whoever matches rules replaces it by the normalised one.
+        query: The text between the first `?` and `#`, undecoded.
+        authority: Host and port of an absolute-form target, or "".
+        version_minor: 1 for HTTP/1.1, 0 for HTTP/1.0.
+        line: The request line as received.
+        fields: The header section.
+        source_ip: The address of the TCP connection's other end; set by the connection.
+        size: Bytes of the whole head as received.
+    """
+
+    __slots__ = (
+        "_host",
+        "_query_pairs",
+        "authority",
+        "fields",
+        "line",
+        "method",
+        "path",
+        "query",
+        "size",
+        "source_ip",
+        "target",
+        "version_minor",
+    )
+
+    def __init__(
+        self, *, line: str, method: str, target: str, path: str, query: str, fields: RequestFields, size: int
+    ) -> None:
+        self.line = line
+        self.method = method
+        self.target = target
+        self.path = path
+        self.query = query
+        self.fields = fields
+        self.size = size
+        self.authority = ""
+        self.version_minor = 1
+        self.source_ip = ""
+        self._host: str | None = None
+        self._query_pairs: list[tuple[str, str]] | None = None
+
+    @property
+    def host(self) -> str:
+        """The first Host header in lower case, port included; "" without one."""
+        host = self._host
+        if host is None:
+            host = self._host = self.fields.host.lower()
+        return host
+
+    @property
+    def query_pairs(self) -> Sequence[tuple[str, str]]:
+        """The query's parameters, undecoded; a parameter without `=` has an empty value."""
+        pairs = self._query_pairs
+        if pairs is None:
+            pairs = self._query_pairs = [
+                (key, value) for key, _, value in (part.partition("=") for part in self.query.split("&") if part)
+            ]
+        return pairs
+
+    def header_values(self, name: str) -> Sequence[str]:
+        """The values of one header, given in lower case; empty when it is absent."""
+        return self.fields.values(name)
+
+    def __repr__(self) -> str:
+        return f"<RequestHead {self.line!r} {len(self.fields.fields)} fields>"
+
+
+class ResponseHead:  # hot path
+    """One response's status line and header section; shared between messages with the same bytes.
+
+    Attributes:
+        status: The status code.
+        status_line: `200 OK`: code and reason phrase as the target sent them.
+        version_minor: 1 for HTTP/1.1, 0 for HTTP/1.0.
+        fields: All headers in the order received.
+        body_length: Bytes of the body as the fields state it, CHUNKED or UNTIL_CLOSE; whether a body follows at all also
+            depends on the request's method.
+        is_reusable: The target keeps the connection open after this response.
+        size: Bytes of the whole head.
+        derived: What the layer above computed from this head; the codec never reads it.
+    """
+
+    __slots__ = ("body_length", "derived", "fields", "is_reusable", "size", "status", "status_line", "version_minor")
+
+    def __init__(self, *, status: int, status_line: str, version_minor: int, fields: list[Field], size: int) -> None:
+        self.status = status
+        self.status_line = status_line
+        self.version_minor = version_minor
+        self.fields = fields
+        self.size = size
+        self.body_length = UNTIL_CLOSE
+        self.is_reusable = version_minor == 1
+        self.derived: Any = None
+
+    def values(self, name: str) -> list[str]:
+        """The values of one header, given in lower case."""
+        return [value for field_name, value in self.fields if field_name.lower() == name]
+
+    def __repr__(self) -> str:
+        return f"<ResponseHead {self.status_line!r} {len(self.fields)} fields>"
