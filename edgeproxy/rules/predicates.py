@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import functools
 import ipaddress
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from edgeproxy.errors import ConfigError
 from edgeproxy.rules.facts import RequestFacts
+from edgeproxy.rules.normalise import percent_decoded
 from edgeproxy.rules.wildcard import Test, compile_any, compile_wildcard
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ COST: Final[Mapping[ConditionField, int]] = {
 }
 """Dearest last: a rule asks its cheapest condition first. Order of evaluation is not visible to anyone."""
 
-_PERCENT: Final = re.compile(r"%([0-9A-Fa-f]{2})")
 _IPV6: Final = 1 << 128  # added to IPv6 numbers, so that the two families never overlap
 
 
@@ -49,11 +48,6 @@ def build_predicate(condition: RuleCondition) -> Predicate:
         ConfigError: A value cannot be compiled; the path is relative to the condition.
     """
     return BUILDERS[condition.field](condition)
-
-
-def percent_decoded(text: str) -> str:
-    """Every well-formed `%XX` replaced by its character, once; anything else stays as it is, `+` too."""
-    return _PERCENT.sub(lambda match: chr(int(match[1], 16)), text) if "%" in text else text
 
 
 @functools.lru_cache(maxsize=4096)

@@ -1,0 +1,40 @@
+"""Which status codes of a health check pass."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from edgeproxy.model.matcher_grammar import parse_code_ranges
+
+LOWEST_HTTP_CODE: Final = 200
+HIGHEST_HTTP_CODE: Final = 499
+
+
+class HttpCodeMatcher:
+    """A matcher such as `200-299,404`. A redirect is a code like any other: checks do not follow it.
+
+    Source: user guide, target-group-health-checks; API reference, Matcher.
+    """
+
+    __slots__ = ("_codes", "text")
+
+    def __init__(self, text: str, codes: frozenset[int]) -> None:
+        self.text = text
+        self._codes = codes
+
+    @classmethod
+    def parse(cls, text: str) -> HttpCodeMatcher:
+        """Compile a matcher.
+
+        Raises:
+            ConfigError: The text is not a list of codes and ranges within 200-499; its path is empty.
+        """
+        ranges = parse_code_ranges(text, LOWEST_HTTP_CODE, HIGHEST_HTTP_CODE, "HTTP")
+        return cls(text, frozenset(code for first, last in ranges for code in range(first, last + 1)))
+
+    def matches(self, status: int) -> bool:
+        """Whether a response with this status passes."""
+        return status in self._codes
+
+    def __repr__(self) -> str:
+        return f"<HttpCodeMatcher {self.text}>"

@@ -1,0 +1,86 @@
+"""What one health check found, and the words for it.
+
+The reason codes and descriptions are the ones DescribeTargetHealth prints when the result makes or keeps a target
+unhealthy. Source: user guide, target-group-health-checks, section health check reason codes.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+class CheckKind(enum.Enum):
+    """How a check ended."""
+
+    PASSED = "passed"
+    RESPONSE_CODE_MISMATCH = "response code mismatch"
+    """A response with a status outside the matcher, 5xx included."""
+    TIMEOUT = "timeout"
+    """No connection, no TLS session or no response head within the timeout."""
+    FAILED = "failed"
+    """Refused, reset, closed before a valid response, or a response that is not HTTP."""
+    NAME_NOT_RESOLVED = "name not resolved"
+    """The target was registered by a name without an address. Our own kind: AWS registers addresses and ids."""
+    INTERNAL_ERROR = "internal error"
+    """The load balancer's own fault."""
+
+
+class CheckResult(NamedTuple):
+    """The result of one check. `detail` is the status code, or the name that did not resolve."""
+
+    kind: CheckKind
+    detail: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the target answered as the matcher wants."""
+        return self.kind is CheckKind.PASSED
+
+    @property
+    def reason(self) -> str | None:
+        """The reason code of a target that this result makes unhealthy; None for a pass."""
+        return None if self.passed else _WORDS[self.kind][0]
+
+    @property
+    def description(self) -> str | None:
+        """The description that goes with `reason`; None for a pass."""
+        return None if self.passed else _WORDS[self.kind][1](self.detail)
+
+
+PASSED: Final = CheckResult(CheckKind.PASSED)
+TIMED_OUT: Final = CheckResult(CheckKind.TIMEOUT)
+FAILED: Final = CheckResult(CheckKind.FAILED)
+INTERNAL_ERROR: Final = CheckResult(CheckKind.INTERNAL_ERROR)
+
+
+def response_code_mismatch(status: int) -> CheckResult:
+    """The target answered with a status that the matcher does not name."""
+    return CheckResult(CheckKind.RESPONSE_CODE_MISMATCH, str(status))
+
+
+def name_not_resolved(name: str) -> CheckResult:
+    """The target's name has no address."""
+    return CheckResult(CheckKind.NAME_NOT_RESOLVED, name)
+
+
+def _always(text: str) -> Callable[[str], str]:
+    return lambda _detail: text
+
+
+_WORDS: Final[Mapping[CheckKind, tuple[str, Callable[[str], str]]]] = {
+    CheckKind.RESPONSE_CODE_MISMATCH: (
+        "Target.ResponseCodeMismatch",
+        "Health checks failed with these codes: [{}]".format,
+    ),
+    CheckKind.TIMEOUT: ("Target.Timeout", _always("Request timed out")),
+    CheckKind.FAILED: ("Target.FailedHealthChecks", _always("Health checks failed")),
+    CheckKind.NAME_NOT_RESOLVED: (
+        "Target.FailedHealthChecks",
+        "Health checks failed: the name '{}' does not resolve on this network".format,
+    ),
+    CheckKind.INTERNAL_ERROR: ("Elb.InternalError", _always("Health checks failed due to an internal error")),
+}
