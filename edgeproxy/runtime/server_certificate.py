@@ -1,4 +1,4 @@
-"""Server certificates: PEM files read, checked, and ranked.
+"""Server certificates: PEM files read and checked, and the best of them for each name.
 
 The load balancer takes RSA and ECDSA certificates and refuses Ed25519 (user guide, create-https-listener). Everything
 that would make a handshake fail later is found here, when the file is read, and said in a sentence.
@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from edgeproxy.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
     from pathlib import Path
 
@@ -108,6 +109,25 @@ def read_server_certificate(files: CertificateFiles) -> ServerCertificate:
         not_before=leaf.not_valid_before_utc,
         not_after=leaf.not_valid_after_utc,
     )
+
+
+def best_by_name(certificates: Iterable[ServerCertificate], now: datetime) -> dict[str, tuple[ServerCertificate, ...]]:
+    """For each name, wildcards included, the best ECDSA certificate and the best RSA one, in that order.
+
+    Expired ones count only where nothing else is left; the page names expiry as a criterion, but not its rank.
+    Source: user guide, https-listener-certificates.
+    """
+    matching: dict[str, list[ServerCertificate]] = {}
+    for certificate in certificates:
+        for name in certificate.names:
+            matching.setdefault(name, []).append(certificate)
+    return {name: _best(candidates, now) for name, candidates in matching.items()}
+
+
+def _best(candidates: list[ServerCertificate], now: datetime) -> tuple[ServerCertificate, ...]:
+    usable = [certificate for certificate in candidates if certificate.is_valid(now)] or candidates
+    of_each = ([each for each in usable if each.algorithm == algorithm] for algorithm in ("ECDSA", "RSA"))
+    return tuple(max(group, key=ServerCertificate.strength) for group in of_each if group)
 
 
 def _read_leaf(path: Path) -> x509.Certificate:

@@ -28,10 +28,15 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from edgeproxy.errors import ConfigError
 from edgeproxy.runtime.security_policy import EVERY_TLS12_SUITE, TLS13, limit_versions, security_policy, set_suites
-from edgeproxy.runtime.server_certificate import CertificateFiles, ServerCertificate, read_server_certificate
+from edgeproxy.runtime.server_certificate import (
+    CertificateFiles,
+    ServerCertificate,
+    best_by_name,
+    read_server_certificate,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from pathlib import Path
 
     from edgeproxy.model.listener import Certificate, Listener
@@ -221,7 +226,7 @@ class ListenerTls:
             return contexts[key]
 
         default = presenting((certificates[0],))
-        chosen = _best_by_name(certificates[1:], self._now())
+        chosen = best_by_name(certificates[1:], self._now())
         return _Choices(
             default,
             {name: presenting(best) for name, best in chosen.items() if not name.startswith("*.")},
@@ -265,21 +270,6 @@ def _load(context: ssl.SSLContext, files: CertificateFiles) -> None:
         raise ConfigError(
             "CertificateArn", str(files.chain), f"OpenSSL cannot use the certificate in '{files.chain}': {reason}."
         ) from error
-
-
-def _best_by_name(certificates: Iterable[ServerCertificate], now: datetime) -> dict[str, tuple[ServerCertificate, ...]]:
-    matching: dict[str, list[ServerCertificate]] = {}
-    for certificate in certificates:
-        for name in certificate.names:
-            matching.setdefault(name, []).append(certificate)
-    return {name: _best(candidates, now) for name, candidates in matching.items()}
-
-
-def _best(candidates: list[ServerCertificate], now: datetime) -> tuple[ServerCertificate, ...]:
-    """The best ECDSA and the best RSA certificate; expired ones only where nothing else is left."""
-    usable = [certificate for certificate in candidates if certificate.is_valid(now)] or candidates
-    of_each = ([each for each in usable if each.algorithm == algorithm] for algorithm in ("ECDSA", "RSA"))
-    return tuple(max(group, key=ServerCertificate.strength) for group in of_each if group)
 
 
 def _stamps(located: list[CertificateFiles]) -> dict[Path, tuple[int, int, int] | None]:
