@@ -2,29 +2,116 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from edgeproxy.model.action import Action
-from edgeproxy.model.attributes import Attributes
-from edgeproxy.model.base import Model
-from edgeproxy.model.rule import Rule
+from edgeproxy.errors import ConfigError
+from edgeproxy.model import unsupported, validate
+from edgeproxy.model.action import CODE, LOOP, NO_DOWNGRADE, Action, RedirectConfig, action_list_problems
+from edgeproxy.model.attributes import Attributes, attribute_problems
+from edgeproxy.model.base import Model, sentences
+from edgeproxy.model.rule import Rule  # noqa: TC001 - the decoder reads the annotations
+from edgeproxy.model.security_policy import DEFAULT_POLICY, POLICY_NAMES
+from edgeproxy.model.suggestion import closest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FOREIGN = {"tcp.": "Network Load Balancers"}
 
 
-class Certificate(Model):
+class Certificate(Model, frozen=True):
     """A PEM file with the chain and, unless `KeyFile` names another, the private key; `dev` is the development CA's."""
 
+    missing_sentences = sentences(CertificateArn="A CertificateArn must be specified: a PEM file, or 'dev'")
+
     certificate_arn: str
+    """A file, relative to the configuration's; or `dev`."""
     key_file: str | None = None
+    """The private key's file, where it is not in the certificate's."""
+
+    def problems(self) -> Iterator[ConfigError]:
+        """Something is named."""
+        if not self.certificate_arn:
+            yield ConfigError("CertificateArn", "", "A CertificateArn must be specified: a PEM file, or 'dev'")
 
 
-class Listener(Model):
+class Listener(Model, frozen=True):
     """A listener. Source: API reference, CreateListener; user guide, load-balancer-listeners."""
 
+    missing_sentences = sentences(
+        Port="A listener port must be specified",
+        Protocol="A listener protocol must be specified",
+        DefaultActions="A listener needs default actions (DefaultActions)",
+    )
+    choice_sentences = sentences(Protocol="Listener protocol '{value}' must be one of 'HTTP, HTTPS'")
+
     port: int
+    """1-65535, unique in the load balancer."""
     protocol: Literal["HTTP", "HTTPS"]
+    """What clients speak."""
     default_actions: tuple[Action, ...]
+    """What happens with the requests that no rule matches."""
     ssl_policy: str | None = None
+    """HTTPS only: which TLS versions and ciphers clients may use; ELBSecurityPolicy-2016-08 where omitted."""
     certificates: tuple[Certificate, ...] = ()
+    """HTTPS only: the first is the default, the rest is chosen from by the name that the client asks for."""
     rules: tuple[Rule, ...] = ()
+    """Asked in the order of their priorities; the file may list them in any order."""
     listener_attributes: Attributes = ()
+    """A mapping, or a list of Key and Value. Changing headers is not supported yet."""
     tags: Attributes = ()
+    """Kept and echoed."""
+
+    @property
+    def effective_ssl_policy(self) -> str | None:
+        """The security policy that applies; None for HTTP."""
+        return (self.ssl_policy or DEFAULT_POLICY) if self.protocol == "HTTPS" else None
+
+    def problems(self) -> Iterator[ConfigError]:
+        """ELBv2's laws for one listener."""
+        yield from validate.port("Port", self.port)
+        yield from self._tls_problems()
+        yield from action_list_problems("DefaultActions", self.default_actions)
+        yield from validate.unique(
+            "Rules[{index}].Priority",
+            [rule.priority for rule in self.rules],
+            "Priority '{key}' is currently in use",
+            "PriorityInUse",
+        )
+        for path, redirect in self._redirects():
+            yield from self._redirect_problems(path, redirect)
+        yield from attribute_problems("ListenerAttributes", self.listener_attributes, {}, FOREIGN)
+        yield from unsupported.listener_attribute_problems(self.listener_attributes)
+
+    def _tls_problems(self) -> Iterator[ConfigError]:
+        """Certificates and policies belong to HTTPS. Source: user guide, create-https-listener."""
+        if self.protocol == "HTTPS" and not self.certificates:
+            yield ConfigError("Certificates", None, "A certificate must be specified for HTTPS listeners")
+        if self.protocol == "HTTP" and self.certificates:
+            yield ConfigError("Certificates", None, "A certificate cannot be specified for HTTP listeners")
+        if self.protocol == "HTTP" and self.ssl_policy is not None:
+            yield ConfigError("SslPolicy", self.ssl_policy, "An SSL policy cannot be specified for HTTP listeners.")
+        elif self.ssl_policy is not None and self.ssl_policy not in POLICY_NAMES:
+            reason = f"SSL policy '{self.ssl_policy}' not found"
+            suggestion = closest(self.ssl_policy, POLICY_NAMES)
+            yield ConfigError("SslPolicy", self.ssl_policy, reason, code="SSLPolicyNotFound", suggestion=suggestion)
+
+    def _redirects(self) -> Iterator[tuple[str, RedirectConfig]]:
+        """Every redirect of the listener with its path."""
+        lists = [("DefaultActions", self.default_actions)]
+        lists += [(f"Rules[{index}].Actions", rule.actions) for index, rule in enumerate(self.rules)]
+        for path, actions in lists:
+            for index, action in enumerate(actions):
+                if action.redirect_config is not None:
+                    yield f"{path}[{index}].RedirectConfig", action.redirect_config
+
+    def _redirect_problems(self, path: str, redirect: RedirectConfig) -> Iterator[ConfigError]:
+        """The laws that depend on where the client came in. Source: API reference, RedirectActionConfig."""
+        if self.protocol == "HTTPS" and redirect.protocol == "HTTP":
+            yield ConfigError(f"{path}.Protocol", redirect.protocol, NO_DOWNGRADE, code=CODE)
+        # Naming the listener's own protocol and port changes nothing either.
+        protocol = redirect.protocol.replace("#{protocol}", self.protocol)
+        port = redirect.port.replace("#{port}", str(self.port))
+        is_own = (protocol, port) == (self.protocol, str(self.port))
+        if is_own and redirect.keeps_host_and_path:
+            yield ConfigError(path, None, LOOP, code=CODE)

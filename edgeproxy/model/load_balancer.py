@@ -2,35 +2,158 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import functools
+from typing import TYPE_CHECKING, Literal
 
-from edgeproxy.model.attributes import Attributes
-from edgeproxy.model.base import Model
-from edgeproxy.model.listener import Listener
+from edgeproxy.errors import ConfigError
+from edgeproxy.model import validate
+from edgeproxy.model.attributes import (
+    Attributes,
+    Spec,
+    anything,
+    attribute_problems,
+    flag,
+    number,
+    one_of,
+    read_settings,
+)
+from edgeproxy.model.base import Model, sentences
+from edgeproxy.model.listener import Listener  # noqa: TC001 - the decoder reads the annotations
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_LISTENERS = 50
+MAX_RULES = 100
+MAX_EXTRA_CERTIFICATES = 25
+MAX_ATTRIBUTE_VALUE = 1024
 
 
-class LoadBalancer(Model):
-    """An application load balancer. Source: API reference, CreateLoadBalancer."""
-
-    name: str
-    listeners: tuple[Listener, ...] = ()
-    load_balancer_attributes: Attributes = ()
-    scheme: Literal["internet-facing", "internal"] = "internet-facing"
-    tags: Attributes = ()
-
-
-class LoadBalancerSettings(Model):
+class LoadBalancerSettings(Model, frozen=True):
     """The typed view of a load balancer's attributes, defaults filled in.
 
     Source: user guide, application-load-balancers, section load balancer attributes.
     """
 
     idle_timeout_seconds: int = 60
+    """`idle_timeout.timeout_seconds`, 1-4000: how long a connection may be silent, on both sides."""
     client_keep_alive_seconds: int = 3600
+    """`client_keep_alive.seconds`, 60-604800: the age at which a client's connection is closed."""
     desync_mitigation_mode: Literal["monitor", "defensive", "strictest"] = "defensive"
+    """`routing.http.desync_mitigation_mode`."""
     drop_invalid_header_fields: bool = False
+    """`routing.http.drop_invalid_header_fields.enabled`: names other than letters, digits and hyphens are removed."""
     preserve_host_header: bool = False
+    """`routing.http.preserve_host_header.enabled`."""
     tls_version_and_cipher_headers: bool = False
+    """`routing.http.x_amzn_tls_version_and_cipher_suite.enabled`."""
     xff_client_port: bool = False
+    """`routing.http.xff_client_port.enabled`: X-Forwarded-For carries the client's port as well."""
     xff_mode: Literal["append", "preserve", "remove"] = "append"
+    """`routing.http.xff_header_processing.mode`."""
     http2_enabled: bool = True
+    """`routing.http2.enabled`."""
+
+
+SPECS = {
+    "idle_timeout.timeout_seconds": Spec("idle_timeout_seconds", number(1, 4000)),
+    "client_keep_alive.seconds": Spec("client_keep_alive_seconds", number(60, 604800)),
+    "routing.http.desync_mitigation_mode": Spec("desync_mitigation_mode", one_of("monitor", "defensive", "strictest")),
+    "routing.http.drop_invalid_header_fields.enabled": Spec("drop_invalid_header_fields", flag),
+    "routing.http.preserve_host_header.enabled": Spec("preserve_host_header", flag),
+    "routing.http.x_amzn_tls_version_and_cipher_suite.enabled": Spec("tls_version_and_cipher_headers", flag),
+    "routing.http.xff_client_port.enabled": Spec("xff_client_port", flag),
+    "routing.http.xff_header_processing.mode": Spec("xff_mode", one_of("append", "preserve", "remove")),
+    "routing.http2.enabled": Spec("http2_enabled", flag),
+    # The rest has nothing to act on here and is kept.
+    "deletion_protection.enabled": Spec("", flag),
+    "load_balancing.cross_zone.enabled": Spec("", one_of("true")),
+    "access_logs.s3.enabled": Spec("", flag),
+    "access_logs.s3.bucket": Spec("", anything),
+    "access_logs.s3.prefix": Spec("", anything),
+    "connection_logs.s3.enabled": Spec("", flag),
+    "connection_logs.s3.bucket": Spec("", anything),
+    "connection_logs.s3.prefix": Spec("", anything),
+    "health_check_logs.s3.enabled": Spec("", flag),
+    "health_check_logs.s3.bucket": Spec("", anything),
+    "health_check_logs.s3.prefix": Spec("", anything),
+    "ipv6.deny_all_igw_traffic": Spec("", flag),
+    "zonal_shift.config.enabled": Spec("", flag),
+    "waf.fail_open.enabled": Spec("", flag),
+}
+
+FOREIGN = {
+    "dns_record.": "Network Load Balancers",
+    "secondary_ips.": "Network Load Balancers",
+}
+"""Keys that an application load balancer must refuse. Source: API reference, LoadBalancerAttribute."""
+
+
+# `dict` gives the instance the room that `cached_property` writes to.
+class LoadBalancer(Model, frozen=True, dict=True):
+    """An application load balancer. Source: API reference, CreateLoadBalancer."""
+
+    missing_sentences = sentences(Name="A load balancer name must be specified")
+    choice_sentences = sentences(Type="Load balancer type '{value}' is not supported; it must be 'application'")
+
+    name: str
+    """1-32 letters, digits and hyphens, unique in the file; must not begin with `internal-`."""
+    listeners: tuple[Listener, ...] = ()
+    """At most 50, each on a port of its own."""
+    load_balancer_attributes: Attributes = ()
+    """A mapping, or a list of Key and Value. See `LoadBalancerSettings` for the keys."""
+    scheme: Literal["internet-facing", "internal"] = "internet-facing"
+    """Changes the DNS name only."""
+    type: Literal["application"] = "application"
+    """Network and gateway load balancers are other products."""
+    tags: Attributes = ()
+    """Kept and echoed."""
+
+    @functools.cached_property
+    def settings(self) -> LoadBalancerSettings:
+        """The attributes as values."""
+        return LoadBalancerSettings(**read_settings(self.load_balancer_attributes, SPECS))
+
+    def problems(self) -> Iterator[ConfigError]:
+        """ELBv2's laws for one load balancer."""
+        yield from validate.name("Name", self.name, "The load balancer name")
+        if self.name.startswith("internal-"):
+            reason = f"The load balancer name '{self.name}' cannot begin with 'internal-'"
+            yield ConfigError("Name", self.name, reason)
+        yield from attribute_problems("LoadBalancerAttributes", self.load_balancer_attributes, SPECS, FOREIGN)
+        for attribute in self.load_balancer_attributes:
+            where = f"LoadBalancerAttributes[{attribute.key}]"
+            yield from validate.length(where, attribute.value, 0, MAX_ATTRIBUTE_VALUE)
+        yield from validate.unique(
+            "Listeners[{index}].Port",
+            [listener.port for listener in self.listeners],
+            "A listener with the specified port already exists.",
+            "DuplicateListener",
+        )
+        yield from self._count_problems()
+
+    def _count_problems(self) -> Iterator[ConfigError]:
+        """Source: user guide, load-balancer-limits."""
+        rules = sum(len(listener.rules) for listener in self.listeners)
+        certificates = sum(max(0, len(listener.certificates) - 1) for listener in self.listeners)
+        yield from validate.at_most(
+            "Listeners",
+            len(self.listeners),
+            MAX_LISTENERS,
+            "A load balancer can only have '{limit}' listeners; this one has {count}",
+            code="TooManyListeners",
+        )
+        yield from validate.at_most(
+            "Listeners",
+            rules,
+            MAX_RULES,
+            "A load balancer can only have '{limit}' rules, default rules excluded; this one has {count}",
+            code="TooManyRules",
+        )
+        yield from validate.at_most(
+            "Listeners",
+            certificates,
+            MAX_EXTRA_CERTIFICATES,
+            "A load balancer can only have '{limit}' certificates besides the default ones; this one has {count}",
+            code="TooManyCertificates",
+        )

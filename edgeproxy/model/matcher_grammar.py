@@ -3,7 +3,7 @@
     matcher = item *("," item)        item = code / code "-" code
 
 Ranges are inclusive and ascending. Spaces and descending ranges are refused; the documentation shows neither.
-Source: user guide, target-group-health-checks; API reference, Matcher. Pure; `edgeproxy.health.matcher` compiles the result.
+Source: user guide, target-group-health-checks; API reference, Matcher. `edgeproxy.health.matcher` compiles the result.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ def parse_code_ranges(text: str, low: int, high: int, kind: MatcherKind) -> tupl
         kind: Which of ELBv2's sentences an error uses.
 
     Raises:
-        ConfigError: The text is empty, is not in the grammar, or names a code outside `low` to `high`; its path is empty.
+        ConfigError: The text is empty, is not in the grammar, or names a code outside `low` to `high`; the error's path
+            is empty.
     """
     if not text:
         raise ConfigError("", text, _EMPTY[kind])

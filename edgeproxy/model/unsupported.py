@@ -1,0 +1,97 @@
+"""What ELBv2 can do and edgeproxy cannot do yet: each is refused in words, nothing is ignored in silence.
+
+One place, so that building a feature ends with removing its entry here. Two kinds of entries:
+
+* keys and values that the model has no field for (`KEYS`, `CHOICES`): the decoder of the configuration asks this table
+  before it calls a key unknown;
+* fields that the model has, whose working is not built: the functions, called by the classes' own `problems`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from edgeproxy.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from edgeproxy.model.action import TargetGroupStickinessConfig
+    from edgeproxy.model.attributes import Attributes
+    from edgeproxy.model.target_group import TargetGroup
+    from edgeproxy.model.target_group_settings import TargetGroupSettings
+
+CODE = "InvalidConfigurationRequest"
+
+# Class name -> AWS key -> what it would do.
+KEYS = {
+    "Action": {
+        "AuthenticateOidcConfig": "logging users in with OIDC (AuthenticateOidcConfig)",
+        "AuthenticateCognitoConfig": "logging users in with Cognito (AuthenticateCognitoConfig)",
+        "JwtValidationConfig": "checking tokens (JwtValidationConfig)",
+    },
+    "Listener": {"MutualAuthentication": "asking clients for certificates (MutualAuthentication)"},
+    "Rule": {"Transforms": "rewriting hosts and paths (Transforms)"},
+    "TargetGroup": {"TargetControlPort": "the target optimizer (TargetControlPort)"},
+}
+
+# (class name, AWS key) -> value -> what it would do.
+CHOICES = {
+    ("Action", "Type"): {
+        "authenticate-oidc": "logging users in with OIDC (authenticate-oidc)",
+        "authenticate-cognito": "logging users in with Cognito (authenticate-cognito)",
+        "jwt-validation": "checking tokens (jwt-validation)",
+    },
+}
+
+
+def error(path: str, value: Any, feature: str) -> ConfigError:
+    """The refusal, in one form of words for everything."""
+    sentence = f"{feature} is not supported yet"
+    return ConfigError(path, value, sentence[0].upper() + sentence[1:], code=CODE)
+
+
+def target_group_problems(group: TargetGroup) -> Iterator[ConfigError]:
+    """Kinds of target groups that are not built."""
+    if group.target_type == "lambda":
+        yield error("TargetType", group.target_type, "target type 'lambda'")
+    if group.protocol_version != "HTTP1":
+        yield error("ProtocolVersion", group.protocol_version, f"protocol version '{group.protocol_version}'")
+
+
+def target_group_setting_problems(settings: TargetGroupSettings) -> Iterator[ConfigError]:
+    """Attributes of target groups that are not built."""
+    algorithm = settings.algorithm
+    if algorithm != "round_robin":
+        path = "TargetGroupAttributes[load_balancing.algorithm.type]"
+        yield error(path, algorithm, f"'load_balancing.algorithm.type' value '{algorithm}'")
+    if settings.stickiness_enabled:
+        yield error("TargetGroupAttributes[stickiness.enabled]", "true", "'stickiness.enabled' value 'true'")
+    if settings.slow_start_seconds > 0:
+        seconds = settings.slow_start_seconds
+        path = "TargetGroupAttributes[slow_start.duration_seconds]"
+        yield error(path, str(seconds), f"'slow_start.duration_seconds' value '{seconds}'")
+
+
+def group_stickiness_problems(config: TargetGroupStickinessConfig) -> Iterator[ConfigError]:
+    """Keeping a client with its target group."""
+    if config.enabled:
+        yield error("Enabled", config.enabled, "target group stickiness (TargetGroupStickinessConfig)")
+
+
+def regex_problems(path: str, regex_values: tuple[str, ...]) -> Iterator[ConfigError]:
+    """Conditions by regular expression."""
+    if regex_values:
+        yield error(path, regex_values, "matching by regular expression (RegexValues)")
+
+
+def listener_attribute_problems(attributes: Attributes) -> Iterator[ConfigError]:
+    """Headers that a listener would rename or add; an empty value asks for nothing."""
+    for attribute in attributes:
+        is_default = attribute.value == "" or (attribute.key, attribute.value) == (
+            "routing.http.response.server.enabled",
+            "true",
+        )
+        if attribute.key.startswith("routing.http.") and not is_default:
+            where = f"ListenerAttributes[{attribute.key}]"
+            yield error(where, attribute.value, f"the listener attribute '{attribute.key}'")
