@@ -14,7 +14,7 @@ from edgeproxy.model import validate
 from edgeproxy.model.base import Model
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Container, Iterator, Mapping
 
 
 class Attribute(Model, frozen=True):
@@ -135,6 +135,6 @@ def _value_problems(where: str, attribute: Attribute, specs: Mapping[str, Spec])
         yield ConfigError(where, attribute.value, f"'{attribute.key}' value '{attribute.value}' {error}")
 
 
-def unknown_keys(attributes: Attributes, specs: Mapping[str, Spec]) -> tuple[str, ...]:
+def unknown_keys(attributes: Attributes, known: Container[str]) -> tuple[str, ...]:
     """The keys that no table knows; they are kept and deserve a warning."""
-    return tuple(attribute.key for attribute in attributes if attribute.key not in specs)
+    return tuple(attribute.key for attribute in attributes if attribute.key not in known)

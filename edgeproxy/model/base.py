@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import msgspec
 
 from edgeproxy.errors import ConfigError
+from edgeproxy.model import unsupported
 from edgeproxy.model.suggestion import closest
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, rename="pascal", forbid_u
             ConfigError: A law of this class is broken; a `ConfigErrors` where there are several.
         """
         # A value outside its list makes the other laws meaningless, so those are asked second.
-        found = list(_choice_problems(self)) or list(self.problems())
+        found = list(_choice_errors(self)) or list(self.problems())
         if len(found) == 1:
             raise found[0]
         if found:
@@ -89,23 +90,33 @@ def wire_name(field: str) -> str:
 
 
 @functools.cache
-def _choices(model: type[Model]) -> tuple[tuple[str, tuple[str, ...], bool], ...]:
-    """The fields that take one of a list: field, the list, whether None is fine."""
-    found = []
+def _choices(model: type[Model]) -> dict[str, tuple[tuple[str, ...], bool]]:
+    """The fields that take one of a list: the list, and whether None is fine."""
+    found = {}
     for field, hint in typing.get_type_hints(model).items():
         options = [hint, *typing.get_args(hint)]
         literal = next((option for option in options if typing.get_origin(option) is Literal), None)
         if literal is not None:
-            found.append((field, typing.get_args(literal), type(None) in options))
-    return tuple(found)
+            found[field] = (typing.get_args(literal), type(None) in options)
+    return found
 
 
-def _choice_problems(model: Model) -> Iterator[ConfigError]:
-    for field, allowed, is_optional in _choices(type(model)):
-        value: Any = getattr(model, field)
-        if value in allowed or (value is None and is_optional):
-            continue
-        key = wire_name(field)
-        listed = ", ".join(allowed)
-        sentence = model.choice_sentences.get(key, f"'{{value}}' is not a {key}; it must be one of: {listed}")
-        yield ConfigError(key, value, sentence.format(value=value), suggestion=closest(str(value), allowed))
+def choice_error(model: type[Model], field: str, value: Any) -> ConfigError | None:
+    """What is wrong with the value of a field that takes one of a list; None for a value in it, and for other fields."""
+    allowed, is_optional = _choices(model).get(field, ((value,), True))
+    if value in allowed or (value is None and is_optional):
+        return None
+    key = wire_name(field)
+    feature = unsupported.CHOICES.get((model.__name__, key), {}).get(str(value))
+    if feature is not None:
+        return unsupported.error(key, value, feature)
+    listed = ", ".join(allowed)
+    sentence = model.choice_sentences.get(key, f"'{{value}}' is not a {key}; it must be one of: {listed}")
+    return ConfigError(key, value, sentence.format(value=value), suggestion=closest(str(value), allowed))
+
+
+def _choice_errors(model: Model) -> Iterator[ConfigError]:
+    for field in _choices(type(model)):
+        error = choice_error(type(model), field, getattr(model, field))
+        if error is not None:
+            yield error
