@@ -7,8 +7,8 @@ The location is `protocol://host:port/path[?query]` with three habits of the rea
 * the scheme is in lower case, and `?` is left out when the query comes to nothing;
 * `#{path}` is the path without its leading `/`, as the client spelled it.
 
-A keyword is replaced where the API allows it and is ordinary text elsewhere; what replaces it is never expanded again.
-Source: user guide, rule-action-types, section redirect actions; API reference, RedirectActionConfig.
+Which keyword may stand in which part is the model's law; here every keyword is replaced, and what replaces it is never
+expanded again. Source: user guide, rule-action-types, section redirect actions; API reference, RedirectActionConfig.
 """
 
 from __future__ import annotations
@@ -28,13 +28,6 @@ Redirect: TypeAlias = Callable[[str, str, str], str]
 _Template: TypeAlias = Callable[[str, str, str], str]
 
 _KEYWORD: Final = re.compile(r"#\{(protocol|host|port|path|query)\}")
-_ALLOWED: Final[Mapping[str, frozenset[str]]] = {
-    "protocol": frozenset({"protocol"}),
-    "host": frozenset({"host"}),
-    "port": frozenset({"port"}),
-    "path": frozenset({"host", "path", "port"}),
-    "query": frozenset({"protocol", "host", "port", "path", "query"}),
-}
 _ARGUMENTS: Final = ("host", "path", "query")
 
 
@@ -47,11 +40,11 @@ def compile_redirect(config: RedirectConfig, *, protocol: str, port: int) -> Red
         port: The listener's port as declared.
     """
     known = {"protocol": protocol.lower(), "port": str(port)}
-    scheme = _compile("protocol", config.protocol.lower(), known)
-    host_part = _compile("host", config.host, known)
-    port_part = _compile("port", config.port, known)
-    path_part = _compile("path", config.path, known)
-    query_part = _compile("query", config.query, known)
+    scheme = _compile(config.protocol.lower(), known)
+    host_part = _compile(config.host, known)
+    port_part = _compile(config.port, known)
+    path_part = _compile(config.path, known)
+    query_part = _compile(config.query, known)
 
     def redirect(host: str, path: str, query: str) -> str:
         path = path.removeprefix("/")
@@ -63,16 +56,12 @@ def compile_redirect(config: RedirectConfig, *, protocol: str, port: int) -> Red
     return redirect
 
 
-def _compile(part: str, text: str, known: Mapping[str, str]) -> _Template:
+def _compile(text: str, known: Mapping[str, str]) -> _Template:
     """Compile one part: what the listener knows is filled in now, what the request brings later."""
-    # re.split with a group alternates: literal, keyword, literal, keyword, ..., literal
-    pieces: list[str | int] = [""]
-    for position, token in enumerate(_KEYWORD.split(text)):
-        if position % 2 and token in _ALLOWED[part] and token in _ARGUMENTS:
-            pieces += [_ARGUMENTS.index(token), ""]
-        else:
-            literal = token if position % 2 == 0 else known[token] if token in _ALLOWED[part] else f"#{{{token}}}"
-            pieces[-1] = f"{pieces[-1]}{literal}"
+    text = _KEYWORD.sub(lambda match: known.get(match[1], match[0]), text)
+    # Splitting by a group alternates: literal, keyword, literal, keyword, ..., literal.
+    tokens = _KEYWORD.split(text)
+    pieces = [_ARGUMENTS.index(token) if position % 2 else token for position, token in enumerate(tokens)]
     return _joined([piece for piece in pieces if piece != ""])
 
 
