@@ -81,13 +81,13 @@ def issue(names: tuple[str, ...], certs_dir: Path) -> None:
 
 @certs.command()
 @certs_dir_option
-@system_option
-@browsers_option
+@no_system_option
+@no_browsers_option
 @click.pass_context
-def trust(ctx: click.Context, certs_dir: Path, *, system: bool, browsers: bool) -> None:
+def trust(ctx: click.Context, certs_dir: Path, *, no_system: bool, no_browsers: bool) -> None:
     """Have the CA trusted by this machine and its browsers; make the CA if there is none."""
     authority = DevelopmentCA.open(certs_dir)
-    steps = trust_stores.trust(authority, _this_machine(), system=system, browsers=browsers)
+    steps = trust_stores.trust(authority, _this_machine(), system=not no_system, browsers=not no_browsers)
     _report(steps)
     path = authority.path.absolute()
     _say("Programs with a bundle of their own are told by the environment (the last two then know this CA only):")
@@ -99,15 +99,15 @@ def trust(ctx: click.Context, certs_dir: Path, *, system: bool, browsers: bool) 
 
 @certs.command()
 @certs_dir_option
-@system_option
-@browsers_option
+@no_system_option
+@no_browsers_option
 @click.pass_context
-def untrust(ctx: click.Context, certs_dir: Path, *, system: bool, browsers: bool) -> None:
+def untrust(ctx: click.Context, certs_dir: Path, *, no_system: bool, no_browsers: bool) -> None:
     """Have the CA forgotten by this machine and its browsers. The CA's files stay."""
     authority = DevelopmentCA.find(certs_dir)
     if authority is None:
         raise ConfigError("", str(certs_dir), f"There is no development CA in '{certs_dir}'.")
-    steps = trust_stores.untrust(authority, _this_machine(), system=system, browsers=browsers)
+    steps = trust_stores.untrust(authority, _this_machine(), system=not no_system, browsers=not no_browsers)
     _report(steps)
     _say(f"The CA itself is kept in '{certs_dir}'; remove the folder to be rid of it.")
     _end(ctx, steps)
