@@ -29,10 +29,8 @@ certs_dir_option = option(
     show_default=True,
     help="Where the development CA and its certificates are kept.",
 )
-system_option = option("--system/--no-system", default=True, show_default=True, help="The system's trust store.")
-browsers_option = option(
-    "--browsers/--no-browsers", default=True, show_default=True, help="The browsers' trust stores."
-)
+no_system_option = option("--no-system", is_flag=True, help="Leave the system's trust store alone.")
+no_browsers_option = option("--no-browsers", is_flag=True, help="Leave the browsers' trust stores alone.")
 
 
 class _ErrorsAsSentences(click.Group):
