@@ -50,7 +50,7 @@ class Decoder:
         warnings: What has no meaning.
     """
 
-    def __init__(self, file: str, environ: Mapping[str, str]) -> None:
+    def __init__(self, file: str, environ: Mapping[str, str] | None) -> None:
         self.problems: list[Problem] = []
         self.warnings: list[ConfigWarning] = []
         self._file = file
@@ -103,9 +103,7 @@ class Decoder:
             self.report(node, path, error)
             return BROKEN
 
-    def _field(  # noqa: PLR0913 - a field, its value, and where both stand
-        self, owner: Node, model: type[Model], field: msgspec.structs.FieldInfo, node: Node, path: str
-    ) -> Any:
+    def _field(self, owner: Node, model: type[Model], field: msgspec.structs.FieldInfo, node: Node, path: str) -> Any:
         value = self.decode(node, field.type, _join(path, field.encode_name))
         error = None if value is BROKEN else choice_error(model, field.name, value)
         if error is not None:
@@ -146,7 +144,7 @@ class Decoder:
             self._fail(key_node, where, f"unknown key '{key}'{listed}", suggestion)
         return False
 
-    def _require(  # noqa: PLR0913 - a mapping, what stands in it, where, and what is known to be wrong with it
+    def _require(
         self, node: Node, model: type[Model], written: dict[str, Node], path: str, reported: list[Problem]
     ) -> None:
         """Every required key is there, unless a misspelt one was reported in its place."""
@@ -189,7 +187,7 @@ class Decoder:
         if not isinstance(node, ScalarNode):
             return self._fail(node, path, f"must be {wanted}, found {kind(node)}")
         try:
-            text = interpolate(text_of(node), self._environ)
+            text = text_of(node) if self._environ is None else interpolate(text_of(node), self._environ)
         except InterpolationError as error:
             return self._fail(node, path, str(error))
         if options[0] is int:

@@ -1,4 +1,7 @@
-"""A topology in AWS's names: what `/_edgeproxy/state` shows. Loading it again gives the same topology."""
+"""A topology in AWS's names: what `/_edgeproxy/state` shows.
+
+Loading it again gives the same topology: `load_text(json.dumps(topology_to_builtins(x)), name, None).topology == x`.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,7 @@ def _load_balancer(topology: Topology, load_balancer: LoadBalancer) -> dict[str,
 
 
 def _listener(topology: Topology, load_balancer: LoadBalancer, listener: Listener) -> dict[str, Any]:
-    found = {
+    return {
         "ListenerArn": topology.listener_arn(load_balancer, listener),
         **_builtins(listener),
         "DefaultActions": [_action(one) for one in listener.default_actions],
@@ -52,9 +55,6 @@ def _listener(topology: Topology, load_balancer: LoadBalancer, listener: Listene
             for rule in listener.rules
         ],
     }
-    if listener.effective_ssl_policy is not None:
-        found["SslPolicy"] = listener.effective_ssl_policy
-    return found
 
 
 def _action(action: Action) -> dict[str, Any]:

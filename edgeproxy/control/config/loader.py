@@ -62,13 +62,13 @@ def load_file(path: Path, environ: Mapping[str, str]) -> LoadedConfig:
     return load_text(text, str(path), environ)
 
 
-def load_text(text: str, name: str, environ: Mapping[str, str]) -> LoadedConfig:
+def load_text(text: str, name: str, environ: Mapping[str, str] | None) -> LoadedConfig:
     """The same for text that is at hand.
 
     Args:
         text: YAML.
         name: What errors call the file; also where relative paths start from.
-        environ: Where `${VAR}` finds its values.
+        environ: Where `${VAR}` finds its values; None leaves `${` as it stands, for text that a program made.
 
     Raises:
         ConfigFileError: As for `load_file`.
