@@ -34,16 +34,9 @@ class RoundRobin:
     def pick(self) -> TargetState | None:
         """The target whose turn it is; None if the pool is empty."""
         cursor = self._cursor
-        try:
-            target = self._pool[cursor]
-        except IndexError:
-            return self._wrap()
+        if cursor >= len(self._pool):
+            if not self._pool:
+                return None
+            cursor = 0
         self._cursor = cursor + 1
-        return target
-
-    def _wrap(self) -> TargetState | None:
-        """Start over: an exception once a round costs less than a comparison at every pick."""
-        if not self._pool:
-            return None
-        self._cursor = 1
-        return self._pool[0]
+        return self._pool[cursor]

@@ -4,16 +4,18 @@ Rules are tried in ascending priority, the first whose conditions all hold answe
 (user guide, listener-rules). Trying a thousand rules one after the other would cost a tenth of a millisecond, so the
 table narrows first and decides by priority after:
 
-* rules whose host condition names only literal hosts stand under those hosts, all others under "any host";
+* rules whose host condition names only literal hosts and `*.domain` patterns stand under those keys (`www.example.com`,
+  `.example.com`), all others under "any host";
 * inside each, rules whose path condition fixes the first segment of every path it can match stand under that segment,
   all others under "any segment"; the lists under a segment already contain the latter, merged by priority.
 
-A request looks at two lists at most, its host's and any host's, and the earlier of the two first matches answers.
+A request looks at its host's list, at one list for each domain above its host if there are such rules, and at any
+host's list; the earliest match of all of them answers.
 
-The key of a segment reaches to the second slash and includes it: `/img/*` and `/img/a` stand under `/img/`, and `/img`
-stands under `/img`. Being found under a key can therefore be the whole proof that `/img/*` or `/img` matches; then the
-condition is not asked again. That needs one promise, that control characters never match (`rules/wildcard.py`), so a
-path that holds one is only shown to the rules that stand under no segment.
+Being found under a key is the whole proof of a condition where the key says as much as the pattern, and then the
+condition is not asked again. So the key of a segment reaches to the second slash and includes it: `/img/*` and `/img/a`
+stand under `/img/`, and `/img` stands under `/img`. The proof needs one more promise, that wildcards cover no control
+characters (`rules/wildcard.py`), so a path or host that holds one is not looked up by segment or domain.
 
 For R rules and S segments the merged lists hold at most R x S references: two megabytes for 500 rules with segments and
 500 without. That is the price of merging at load and not per request.
@@ -49,7 +51,7 @@ class RoutingTable(Generic[T]):
     """The rules of one listener, compiled. Immutable; `T` is whatever the caller wants a rule to answer with."""
 
     # hot path
-    __slots__ = ("_any_host", "_by_host", "_default", "_rules")
+    __slots__ = ("_any_host", "_by_host", "_default", "_longest_domain", "_rules")
 
     def __init__(
         self,
@@ -61,6 +63,8 @@ class RoutingTable(Generic[T]):
     ) -> None:
         self._rules = rules
         self._by_host = by_host
+        # A host is cut at its dots only as far from its end as a key can reach, however long a client makes it.
+        self._longest_domain: Final = max((len(key) for key in by_host if key.startswith(".")), default=0)
         self._any_host = any_host
         self._default: Final = _Entry(len(rules), None, default)
 
@@ -75,14 +79,14 @@ class RoutingTable(Generic[T]):
         hosts: dict[str, _PathIndexBuilder[T]] = {}
         any_host: _PathIndexBuilder[T] = _PathIndexBuilder()
         for rank, (rule, answer) in enumerate(ordered):
-            rest, names = _take_literal_hosts(rule.conditions)
-            for name in names:
-                hosts.setdefault(name, _PathIndexBuilder()).add(rank, rest, answer)
-            if not names:
+            rest, keys = _take_hosts(rule.conditions)
+            for key in keys:
+                hosts.setdefault(key, _PathIndexBuilder()).add(rank, rest, answer)
+            if not keys:
                 any_host.add(rank, rest, answer)
         return cls(
             tuple(rule for rule, _ in ordered),
-            by_host={name: builder.build() for name, builder in hosts.items()},
+            by_host={key: builder.build() for key, builder in hosts.items()},
             any_host=any_host.build(),
             default=default,
         )
@@ -91,10 +95,25 @@ class RoutingTable(Generic[T]):
         """What the first matching rule answers, or the default."""
         found = self._default
         if self._by_host:
-            index = self._by_host.get(facts.host)
+            host = facts.host
+            index = self._by_host.get(host)
             if index is not None:
                 found = index.first(facts, found)
+            if self._longest_domain:
+                found = self._first_by_domain(host, facts, found)
         return self._any_host.first(facts, found).answer
+
+    def _first_by_domain(self, host: str, facts: RequestFacts, best: _Entry[T]) -> _Entry[T]:
+        """The first entry of the domains that the host is in, or `best` if that ranks before it."""
+        if not host.isprintable() and has_control(host):
+            return best
+        dot = host.find(".", max(1, len(host) - self._longest_domain))
+        while dot > 0:
+            index = self._by_host.get(host[dot:])
+            if index is not None:
+                best = index.first(facts, best)
+            dot = host.find(".", dot + 1)
+        return best
 
     def explain(self, facts: RequestFacts) -> list[RuleVerdict]:
         """Every rule's verdict in order of priority, the default's last; exactly one of them `answers`."""
@@ -160,15 +179,23 @@ class _PathIndexBuilder(Generic[T]):
         return _PathIndex(by_segment, tuple(self._others))
 
 
-def _take_literal_hosts(conditions: Sequence[RuleCondition]) -> tuple[Sequence[RuleCondition], frozenset[str]]:
-    """Split off the host condition if it names only literal hosts; the names are empty if there is none."""
+def _take_hosts(conditions: Sequence[RuleCondition]) -> tuple[Sequence[RuleCondition], frozenset[str]]:
+    """Split off the host condition if keys can stand for all of it; there are no keys otherwise."""
     for position, condition in enumerate(conditions):
         if condition.field == "host-header" and not condition.regex_patterns:
-            parsed = [parse_wildcard(pattern, ignore_case=True) for pattern in condition.patterns]
-            if all(wildcard.shape is Shape.LITERAL for wildcard in parsed):
+            keys = {_host_key(pattern) for pattern in condition.patterns}
+            if None not in keys:
                 rest = [*conditions[:position], *conditions[position + 1 :]]
-                return rest, frozenset(wildcard.texts[0] for wildcard in parsed)
+                return rest, frozenset(key for key in keys if key is not None)
     return conditions, frozenset()
+
+
+def _host_key(pattern: str) -> str | None:
+    """`www.example.com` is its own key, `*.example.com` stands under `.example.com`; others have none."""
+    shape, texts, _ = parse_wildcard(pattern, ignore_case=True)
+    if shape is Shape.LITERAL or (shape is Shape.SUFFIX and texts[0].startswith(".")):
+        return texts[0]
+    return None
 
 
 def _find_segments(conditions: Sequence[RuleCondition]) -> tuple[Sequence[RuleCondition], dict[str, bool]] | None:

@@ -141,10 +141,45 @@ def test_rules_of_any_host_and_of_one_host_are_merged_by_priority(
     assert answers == ["both 1", "path 2", "host 3", "default", "path 2", "path 4"]
 
 
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("w.example.com", "w 2"),
+        ("v.example.com", "example 3"),
+        ("a.b.example.com", "b 1"),
+        (".example.com", "example 3"),
+        ("example.com", "default"),
+        ("notexample.com", "default"),
+        ("v.example.com:80", "default"),
+        ("a\x01.example.com", "default"),
+        ("x." * 5000 + "example.com", "example 3"),
+        ("." * 5000, "default"),
+    ],
+)
+def test_domains_and_hosts_are_merged_by_priority(
+    condition: Conditions, rule: Rules, request_for: Requests, host: str, expected: str
+) -> None:
+    rules = [
+        (rule(1, condition("host-header", "*.b.example.com")), "b 1"),
+        (rule(2, condition("host-header", "w.example.com")), "w 2"),
+        (rule(3, condition("host-header", "*.example.com")), "example 3"),
+        (rule(4, condition("host-header", "v.example.com")), "v 4"),
+    ]
+    assert expected == RoutingTable.build(rules, default="default").match(request_for(host=host))
+
+
 PATHS = ["/", "/a", "/a/", "/a/b", "/b/a", "//a", "/a//b", "/ab", "/a/b/c", "/%01/a", "/a/%7F"]
-HOSTS = ["a.example.com", "b.example.com", "example.com", "a.example.com:80", ""]
+HOSTS = ["a.example.com", "b.example.com", "example.com", "a.example.com:80", "c.a.example.com", ".com", ""]
 PATH_PATTERNS = ["/", "/a", "/a/", "/a/*", "/a*", "/?/b", "*", "*/b", "/a/b", "//*", "/b/*", "/a/*/c"]
-HOST_PATTERNS = ["a.example.com", "b.example.com", "*.example.com", "?.example.com", "A.Example.com"]
+HOST_PATTERNS = [
+    "a.example.com",
+    "b.example.com",
+    "*.example.com",
+    "?.example.com",
+    "*.A.Example.com",
+    "*.com",
+    "a*.com",
+]
 
 
 def some(values: list[str], most: int) -> st.SearchStrategy[tuple[str, ...]]:
