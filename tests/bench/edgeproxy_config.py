@@ -1,4 +1,4 @@
-"""edgeproxy's configuration in a run: an HTTP and an HTTPS listener with the same rules, one target group.
+"""edgeproxy's configuration in a run: an HTTP and an HTTPS listener, one target group.
 
 Written as JSON, which is YAML as well.
 """
@@ -47,14 +47,20 @@ def service_rules(count: int) -> list[dict[str, object]]:
 
 
 def configuration(
-    *, rules: list[dict[str, object]], target_port: int, http_port: int, https_port: int, certificate: Path
+    *,
+    http_rules: list[dict[str, object]],
+    https_rules: list[dict[str, object]],
+    target_port: int,
+    http_port: int,
+    https_port: int,
+    certificate: Path,
 ) -> str:
     """The whole file. Everything that no rule wants goes to the target group as well (readiness, bodies)."""
-    default = {"DefaultActions": [_FORWARD], "Rules": rules}
+    default = {"DefaultActions": [_FORWARD]}
     certificates = [{"CertificateArn": str(certificate)}]
     listeners = [
-        {"Port": http_port, "Protocol": "HTTP", **default},
-        {"Port": https_port, "Protocol": "HTTPS", "Certificates": certificates, **default},
+        {"Port": http_port, "Protocol": "HTTP", **default, "Rules": http_rules},
+        {"Port": https_port, "Protocol": "HTTPS", "Certificates": certificates, **default, "Rules": https_rules},
     ]
     balancer = {
         "Name": "bench",

@@ -282,21 +282,28 @@ def _aiohttp(setup: Setup) -> list[str]:
     return [sys.executable, "-m", "tests.bench.aiohttp_proxy", *ports, str(setup.certificate)]
 
 
-def run_edgeproxy(setup: Setup, rules: list[dict[str, object]]) -> list[str]:
-    """The command of edgeproxy with the given rules on both listeners, access log on, admin endpoint off."""
+def _edgeproxy(setup: Setup) -> list[str]:
+    return run_edgeproxy(setup, http_rules=ten_rules(), https_rules=ten_rules())
+
+
+def run_edgeproxy(
+    setup: Setup,
+    *,
+    http_rules: list[dict[str, object]],
+    https_rules: list[dict[str, object]],
+    module: str = "edgeproxy",
+) -> list[str]:
+    """The command of edgeproxy with the given rules, access log on, admin endpoint off."""
     text = configuration(
-        rules=rules,
+        http_rules=http_rules,
+        https_rules=https_rules,
         target_port=setup.target_port,
         http_port=setup.http_port,
         https_port=setup.https_port,
         certificate=setup.certificate,
     )
     options = ["--access-log", f"{setup.folder}/access.log", "--admin", "off"]
-    return [sys.executable, "-m", "edgeproxy", "run", "-c", _write(setup, "edgeproxy.yaml", text), *options]
-
-
-def _edgeproxy(setup: Setup) -> list[str]:
-    return run_edgeproxy(setup, ten_rules())
+    return [sys.executable, "-m", module, "run", "-c", _write(setup, "edgeproxy.yaml", text), *options]
 
 
 def _edgeproxy_version() -> list[str] | None:

@@ -33,7 +33,9 @@ def measure_rules(setup: Setup, *, cores: Cores, seconds: float) -> dict[int, fl
             folder.mkdir(exist_ok=True)
             http, https = free_ports(2)
             own = replace(setup, folder=folder, http_port=http, https_port=https)
-            command = run_edgeproxy(own, service_rules(count))
+            command = run_edgeproxy(
+                own, http_rules=service_rules(count), https_rules=[], module="tests.bench.many_rules"
+            )
             process = stack.enter_context(running(command, core=cores.proxy, folder=folder, name="edgeproxy"))
             process.wait_until_answers(http)
             ready[count] = (process.pid, http)

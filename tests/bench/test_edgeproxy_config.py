@@ -23,12 +23,18 @@ def test_service_rules_have_priorities_and_paths_of_their_own() -> None:
     assert rules[-1]["Conditions"] == [{"Field": "path-pattern", "Values": ["/svc-1000/*"]}]
 
 
-def test_both_listeners_have_the_same_rules() -> None:
+def test_each_listener_has_its_rules() -> None:
     text = configuration(
-        rules=ten_rules(), target_port=9000, http_port=8000, https_port=8443, certificate=Path("certificate.pem")
+        http_rules=service_rules(3),
+        https_rules=ten_rules(),
+        target_port=9000,
+        http_port=8000,
+        https_port=8443,
+        certificate=Path("certificate.pem"),
     )
 
     http, https = json.loads(text)["LoadBalancers"][0]["Listeners"]
 
-    assert http["Rules"] == https["Rules"] == ten_rules()
+    assert http["Rules"] == service_rules(3)
+    assert https["Rules"] == ten_rules()
     assert https["Certificates"] == [{"CertificateArn": "certificate.pem"}]
