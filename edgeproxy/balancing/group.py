@@ -52,21 +52,21 @@ class TargetGroupState:
     pick: Callable[[], TargetState | None]
 
     def __init__(
-        self, name: str, arn: str, *, minimum_healthy_count: int = 1, minimum_healthy_percentage: float = 0
+        self, name: str, arn: str, *, minimum_healthy_count: int = 1, minimum_healthy_percentage: int | None = None
     ) -> None:
         self.name: Final = name
         self.arn: Final = arn
         self.targets: dict[tuple[str, int], TargetState] = {}
         self.is_failing_open = False
         self._least_count = minimum_healthy_count
-        self._least_percentage = minimum_healthy_percentage
+        self._least_percentage = minimum_healthy_percentage or 0
         self._algorithm = RoundRobin()
         self.pick = self._algorithm.pick
 
-    def configure(self, *, minimum_healthy_count: int, minimum_healthy_percentage: float) -> None:
-        """Apply changed attributes: a count of targets (0 is off) and a percentage (0 is off)."""
+    def configure(self, *, minimum_healthy_count: int, minimum_healthy_percentage: int | None) -> None:
+        """Apply changed attributes: a count of targets, at least 1, and a percentage, None for off."""
         self._least_count = minimum_healthy_count
-        self._least_percentage = minimum_healthy_percentage
+        self._least_percentage = minimum_healthy_percentage or 0
         self.on_health_change()
 
     def update(self, registered: Iterable[tuple[str, int]]) -> RegistrationChange:
@@ -92,8 +92,7 @@ class TargetGroupState:
         self._algorithm.use(candidates if self.is_failing_open else healthy)
 
     def _is_below(self, healthy: int, candidates: int) -> bool:
-        # With both thresholds off a group without a healthy target would have an empty pool; it fails open instead.
-        return healthy < max(1, self._least_count) or healthy * 100 < self._least_percentage * candidates
+        return healthy < self._least_count or healthy * 100 < self._least_percentage * candidates
 
     def __repr__(self) -> str:
         states = [target.health.state for target in self.targets.values()]

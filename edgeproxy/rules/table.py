@@ -119,9 +119,6 @@ class RoutingTable(Generic[T]):
         """Every rule's verdict in order of priority, the default's last; exactly one of them `answers`."""
         return explain_rules(self._rules, facts)
 
-    def __len__(self) -> int:
-        return len(self._rules)
-
     def __repr__(self) -> str:
         return f"<RoutingTable rules={len(self._rules)} hosts={len(self._by_host)}>"
 

@@ -26,7 +26,7 @@ NO_TARGET = pytest.mark.conformance(
 )
 
 
-def group_of(letters: str, *, count: int = 1, percentage: float = 0) -> TargetGroupState:
+def group_of(letters: str, *, count: int = 1, percentage: int | None = None) -> TargetGroupState:
     """A group whose targets have these states, one letter each."""
     group = TargetGroupState("api", "arn:api", minimum_healthy_count=count, minimum_healthy_percentage=percentage)
     group.update((f"10.0.0.{number}", 80) for number in range(len(letters)))
@@ -72,15 +72,15 @@ def test_who_gets_requests(letters: str, expected: str, is_failing_open: bool) -
     [
         (5, 1, 50, False),
         (4, 1, 50, True),
-        (5, 6, 0, True),
-        (6, 6, 0, False),
+        (5, 6, None, True),
+        (6, 6, None, False),
         (6, 6, 61, True),
         (9, 1, 100, True),
         (10, 1, 100, False),
-        (0, 0, 0, True),
+        (0, 1, None, True),
     ],
 )
-def test_either_threshold_fails_open(*, healthy: int, count: int, percentage: float, expected: bool) -> None:
+def test_either_threshold_fails_open(*, healthy: int, count: int, percentage: int | None, expected: bool) -> None:
     group = group_of("H" * healthy + "U" * (10 - healthy), count=count, percentage=percentage)
     assert expected == group.is_failing_open
     assert ("0123456789" if expected else "0123456789"[:healthy]) == used(group)
@@ -92,7 +92,7 @@ def test_draining_and_unused_targets_do_not_count_for_the_percentage() -> None:
 
 def test_changed_thresholds_apply_at_once() -> None:
     group = group_of("HU")
-    group.configure(minimum_healthy_count=2, minimum_healthy_percentage=0)
+    group.configure(minimum_healthy_count=2, minimum_healthy_percentage=None)
     assert (group.is_failing_open, used(group)) == (True, "01")
 
 

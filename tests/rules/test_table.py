@@ -252,6 +252,4 @@ def test_table_agrees_with_asking_every_rule_in_turn(
 
 def test_repr_tells_an_operator_its_size(condition: Conditions, rule: Rules) -> None:
     rules = [(rule(1, condition("host-header", "a.example.com", "b.example.com")), "x")]
-    table = RoutingTable.build(rules, default="default")
-    assert repr(table) == "<RoutingTable rules=1 hosts=2>"
-    assert len(table) == 1
+    assert repr(RoutingTable.build(rules, default="default")) == "<RoutingTable rules=1 hosts=2>"
