@@ -1,6 +1,7 @@
 """edgeproxy's speed goals, and whether a run meets them. Pure: a run in, rows out.
 
-Every goal compares figures of one run on one machine; a figure that was not measured leaves its goal open.
+Every goal compares figures of one run on one machine; a figure that was not measured, or that failures have spoilt,
+leaves its goal open.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def goals(run: Run) -> list[Goal]:
 def _request_goals(ours: ProxyResult, proxies: dict[str, ProxyResult]) -> Iterator[Goal]:
     def cost(name: str, key: str) -> float | None:
         load = proxies[name].loads.get(key) if name in proxies else None
-        return load.cpu_us if load else None
+        return load.cpu_us if load and not load.failures else None  # an error page is cheap
 
     for key in _HTTPS_LOADS:
         nginx = cost(_REFERENCE, key)

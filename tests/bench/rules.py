@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from tests.bench.edgeproxy_config import service_rules
 from tests.bench.load import measure_load
-from tests.bench.processes import free_ports, running
+from tests.bench.processes import ProxyFailedError, free_ports, running
 from tests.bench.proxies import run_edgeproxy
 
 if TYPE_CHECKING:
@@ -44,5 +44,7 @@ def measure_rules(setup: Setup, *, cores: Cores, seconds: float) -> dict[int, fl
             for count, (pid, port) in ready.items():
                 url, path = f"http://127.0.0.1:{port}", f"/svc-{count}/items/42"
                 turn = measure_load(url, pid=pid, core=cores.load, seconds=seconds, kind="varied", path=path)
+                if turn.failures:
+                    raise ProxyFailedError(f"{turn.failures} requests failed with {count} rules")
                 turns[count].append(turn.cpu_us)
     return {count: statistics.median(costs) for count, costs in turns.items()}

@@ -4,8 +4,8 @@ from tests.bench.goals import Goal, goals
 from tests.bench.results import Footprint, Load, ProxyResult, Run, Transfer
 
 
-def load(cpu_us: float) -> Load:
-    return Load(cpu_us=cpu_us, per_second=1, p50_us=1, p99_us=1, failures=0)
+def load(cpu_us: float, failures: int = 0) -> Load:
+    return Load(cpu_us=cpu_us, per_second=1, p50_us=1, p99_us=1, failures=failures)
 
 
 def run(*proxies: ProxyResult) -> Run:
@@ -37,6 +37,14 @@ def test_a_request_must_cost_less_than_in_envoy() -> None:
     ours = ProxyResult(name="edgeproxy", version="1", loads={"https same": load(41)})
 
     assert verdicts(run(envoy, ours))["HTTPS, every request the same: below envoy"] is False
+
+
+def test_a_goal_cannot_be_met_with_failures() -> None:
+    """Answering 502 is cheap."""
+    envoy = ProxyResult(name="envoy", version="1", loads={"https same": load(40)})
+    ours = ProxyResult(name="edgeproxy", version="1", loads={"https same": load(5, failures=1)})
+
+    assert verdicts(run(envoy, ours))["HTTPS, every request the same: below envoy"] is None
 
 
 @pytest.mark.parametrize(("rate", "expected"), [(750, True), (749, False)])
