@@ -21,7 +21,7 @@ class Attribute(Model, frozen=True):
     """One `{Key, Value}` pair; the value is always a string, as in the API."""
 
     key: str
-    value: str
+    value: str = ""
 
 
 Attributes = tuple[Attribute, ...]

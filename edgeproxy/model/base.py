@@ -102,7 +102,7 @@ def _choices(model: type[Model]) -> dict[str, tuple[tuple[str, ...], bool]]:
 
 
 def choice_error(model: type[Model], field: str, value: Any) -> ConfigError | None:
-    """What is wrong with the value of a field that takes one of a list; None for a value in it, and for other fields."""
+    """What is wrong with the value of a field that takes one of a list; None for values in it and for other fields."""
     allowed, is_optional = _choices(model).get(field, ((value,), True))
     if value in allowed or (value is None and is_optional):
         return None

@@ -40,12 +40,16 @@ class Target(Model, frozen=True):
         """The id can be an address and the port can be a port."""
         if self.port is not None:
             yield from validate.port("Port", self.port)
-        if _is_address(self.id) or _HOST_NAME.match(self.id):
-            return
-        with_port = _WITH_PORT.match(self.id)
-        bare = with_port["host"].strip("[]") if with_port else None
-        reason = f"'{self.id}' is not an IP address or a host name; a port stands under 'Port'"
-        yield ConfigError("Id", self.id, reason, code="InvalidTarget", suggestion=bare)
+        if not _is_address_or_name(self.id):
+            with_port = _WITH_PORT.match(self.id)
+            bare = with_port["host"].strip("[]") if with_port else ""
+            reason = f"'{self.id}' is not an IP address or a host name; a port stands under 'Port'"
+            suggestion = bare if _is_address_or_name(bare) else None
+            yield ConfigError("Id", self.id, reason, code="InvalidTarget", suggestion=suggestion)
+
+
+def _is_address_or_name(text: str) -> bool:
+    return _is_address(text) or _HOST_NAME.match(text) is not None
 
 
 def _is_address(text: str) -> bool:

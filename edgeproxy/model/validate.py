@@ -85,7 +85,7 @@ def unique(path: str, keys: Sequence[Any], sentence: str, code: str = "Validatio
         seen.add(key)
 
 
-def at_most(  # noqa: PLR0913 - a limit, where it stands, and both halves of ELBv2's answer
+def at_most(
     path: str, count: int, limit: int, sentence: str, *, code: str = "ValidationError", value: Any = None
 ) -> Iterator[ConfigError]:
     """There are no more than `limit`; the sentence may name `{limit}` and `{count}`."""

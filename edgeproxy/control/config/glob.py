@@ -1,7 +1,7 @@
 """Does one pattern of a condition match everything that another matches?
 
-The question behind "this rule can never match". `covers` reads the narrower pattern as a string of characters
-and two symbols, `*` and `?`: the broader pattern's `*` takes any run of them, its `?` takes a character or a `?` but never a
+The question behind "this rule can never match". `covers` reads the narrower pattern as characters and two symbols,
+`*` and `?`: the broader pattern's `*` takes any run of them, its `?` takes a character or a `?` but never a
 `*`, and a character takes itself. A yes is always right; a few true inclusions (`?*` covers `*?`) are not seen, which
 costs a warning and nothing else.
 """
