@@ -35,7 +35,7 @@ def fingerprint(path: Path) -> Fingerprint | None:
 
 
 class FileWatch:
-    """Remembers what a file looked like."""
+    """Remembers what a file looked like; made before the file is read, so that no change falls in between."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -57,13 +57,12 @@ class FileWatch:
 
 
 async def watch(
-    path: Path,
+    file: FileWatch,
     on_change: Callable[[], Awaitable[object]],
     *,
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
 ) -> None:
     """Call `on_change` each time the file has changed, until cancelled."""
-    file = FileWatch(path)
     while True:
         await sleep(POLL_SECONDS)
         if not file.has_changed():

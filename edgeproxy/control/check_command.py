@@ -1,0 +1,43 @@
+"""`edgeproxy check FILE`: everything that is wrong with a configuration file, and what is suspicious."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from edgeproxy.control.config.loader import load_file
+from edgeproxy.control.exit_codes import ExitCode
+from edgeproxy.errors import EdgeProxyError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from edgeproxy.model.topology import Topology
+
+
+def check_file(path: Path) -> ExitCode:
+    """Print `FILE:LINE:COL: path: what is wrong` for each problem, or what the file describes."""
+    try:
+        loaded = load_file(path, os.environ)
+    except EdgeProxyError as error:
+        click.echo(str(error))
+        return ExitCode.NOT_FINE
+    for warning in loaded.warnings:
+        click.echo(str(warning))
+    click.echo(f"{path}: fine, {summary(loaded.topology)}")
+    return ExitCode.FINE
+
+
+def summary(topology: Topology) -> str:
+    """`1 load balancer, 2 listeners, 3 rules, 1 target group, 2 targets`."""
+    listeners = [listener for load_balancer in topology.load_balancers for listener in load_balancer.listeners]
+    counts = {
+        "load balancer": len(topology.load_balancers),
+        "listener": len(listeners),
+        "rule": sum(len(listener.rules) for listener in listeners),
+        "target group": len(topology.target_groups),
+        "target": sum(len(group.targets) for group in topology.target_groups),
+    }
+    return ", ".join(f"{count} {noun}{'' if count == 1 else 's'}" for noun, count in counts.items())

@@ -1,0 +1,208 @@
+"""The command line. Each verb declares its options here and imports what it runs only when it is called.
+
+That is what keeps `edgeproxy health` (Docker's HEALTHCHECK) and the first proxied response fast: this module imports
+click and nothing else that takes time.
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edgeproxy import __version__
+from edgeproxy.control.addresses import Address, parse_bind
+from edgeproxy.control.exit_codes import ExitCode
+from edgeproxy.control.options import (
+    ADMIN_DEFAULT,
+    HeaderText,
+    admin_address,
+    each,
+    header_pair,
+    option,
+    target_address,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edgeproxy.control.output import LogFormat
+
+CONFIG_PLACES = (Path("edgeproxy.yaml"), Path("/etc/edgeproxy/edgeproxy.yaml"))
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+config_option = option(
+    "-c", "--config", type=_FILE, help="The configuration file; ./edgeproxy.yaml, then /etc/edgeproxy/edgeproxy.yaml."
+)
+certs_dir_option = option(
+    "--certs-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("certs"),
+    show_default=True,
+    help="Where the development CA and its certificates are kept.",
+)
+admin_option = option(
+    "--admin",
+    metavar="HOST:PORT",
+    default=ADMIN_DEFAULT,
+    show_default=True,
+    callback=each(admin_address),
+    help="Where the admin endpoint listens; `off` for nowhere.",
+)
+log_format_option = option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How edgeproxy's own messages look, on standard error.",
+)
+
+
+class VerbGroup(click.Group):
+    """The verbs; `certs`, which has verbs of its own, is imported when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """See `click.Group.list_commands`."""
+        return sorted([*super().list_commands(ctx), "certs"])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """See `click.Group.get_command`."""
+        if cmd_name == "certs":
+            command: click.Command = importlib.import_module("edgeproxy.control.certs_cli").certs
+            return command
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(cls=VerbGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="edgeproxy")
+def main() -> None:
+    """An AWS Application Load Balancer that runs on your own machine.
+
+    Exit codes: 0 fine, 1 what was asked about is not fine, 2 wrong usage, 3 a port could not be bound.
+    """
+
+
+@main.command()
+@config_option
+@option("--target", multiple=True, metavar="HOST:PORT", callback=each(target_address), help="No file: forward here.")
+@option("--health-path", metavar="PATH", help="With --target: what a health check asks for.  [default: /]")
+@option("--health-codes", metavar="CODES", help="With --target: the healthy answers, as 200,404.  [default: 200]")
+@option("--cert", type=_FILE, help="With --target: a PEM file; a development certificate otherwise.")
+@option("--key", type=_FILE, help="With --cert: the private key, where it is in a file of its own.")
+@option("--name", multiple=True, metavar="NAME", help="Another host name for the development certificate.")
+@option(
+    "--bind",
+    multiple=True,
+    metavar="PORT=HOST:PORT",
+    callback=each(parse_bind),
+    help="Bind a listener's port elsewhere: 443=127.0.0.1:8443, 443=8443, 443=0 for any free port.",
+)
+@option(
+    "--time-scale",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="Multiply every duration of the load balancer, so that a test need not wait.",
+)
+@option("--no-watch", is_flag=True, help="Do not reload when the configuration file changes.")
+@admin_option
+@option(
+    "--access-log", metavar="FILE", default="-", help="Where it goes; `-` is standard output, or `off`.  [default: -]"
+)
+@certs_dir_option
+@option(
+    "--drain-seconds", type=click.FloatRange(min=0), default=30.0, show_default=True, help="How long a stop may take."
+)
+@log_format_option
+def run(**options: Any) -> None:
+    """Run what the configuration file says, or a load balancer for the given targets."""
+    from edgeproxy.control.run_command import RunOptions, run_until_stopped  # noqa: PLC0415 - see the module docstring
+
+    options["config"] = config_file(options["config"]) if not options["target"] else options["config"]
+    raise SystemExit(run_until_stopped(RunOptions(**options)))
+
+
+@main.command()
+@click.argument("file", type=_FILE, required=False)
+def check(file: Path | None) -> None:
+    """Validate a configuration file."""
+    from edgeproxy.control.check_command import check_file  # noqa: PLC0415 - see the module docstring
+
+    raise SystemExit(check_file(config_file(file)))
+
+
+@main.command()
+@click.argument("method")
+@click.argument("url")
+@option(
+    "-H",
+    "--header",
+    type=HeaderText(),
+    multiple=True,
+    metavar="'Name: value'",
+    callback=each(header_pair),
+    help="A request header.",
+)
+@option("--source-ip", metavar="IP", default="127.0.0.1", show_default=True, help="The client's address.")
+@config_option
+def explain(method: str, url: str, header: Sequence[tuple[str, str]], source_ip: str, config: Path | None) -> None:
+    """Say which rule would answer a request, and why the others would not."""
+    from edgeproxy.control.explain_view import explain_request  # noqa: PLC0415 - see the module docstring
+    from edgeproxy.control.question import Question  # noqa: PLC0415
+
+    try:
+        question = Question.parse(method, url, headers=header, source_ip=source_ip)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    raise SystemExit(explain_request(question, config_file(config)))
+
+
+@main.command()
+@admin_option
+@option("--json", "as_json", is_flag=True, help="The admin endpoint's JSON as it is.")
+def health(admin: Address | None, as_json: bool) -> None:
+    """Show the targets' health of the edgeproxy that runs; exit code 1 if a target group has no healthy target."""
+    from edgeproxy.control import health_view  # noqa: PLC0415 - see the module docstring
+
+    if admin is None:
+        click.echo("The admin endpoint is off (--admin off), so nothing can be asked.", err=True)
+        raise SystemExit(ExitCode.NOT_FINE)
+    raise SystemExit(health_view.show(admin, as_json=as_json))
+
+
+@main.command()
+def schema() -> None:
+    """Print the JSON Schema of the configuration file, for editors."""
+    import json  # noqa: PLC0415 - see the module docstring
+
+    from edgeproxy.control.config import schema as json_schema  # noqa: PLC0415
+
+    click.echo(json.dumps(json_schema.schema(), indent=2))
+
+
+@main.command()
+@admin_option
+@certs_dir_option
+@log_format_option
+def demo(admin: Address | None, certs_dir: Path, log_format: LogFormat) -> None:
+    """Run a load balancer in front of two sample targets."""
+    from edgeproxy.control.demo import run_demo  # noqa: PLC0415 - see the module docstring
+
+    raise SystemExit(run_demo(admin=admin, certs_dir=certs_dir, log_format=log_format))
+
+
+def config_file(named: Path | None) -> Path:
+    """The file to read: the one that was named, else the first of the usual places that exists."""
+    if named is not None:
+        return named
+    for place in CONFIG_PLACES:
+        if place.is_file():
+            return place
+    places = " nor ".join(f"./{place}" if not place.is_absolute() else str(place) for place in CONFIG_PLACES)
+    raise click.UsageError(
+        f"There is no configuration file: neither {places} exists. Name one with -c FILE, "
+        "or run without a file: edgeproxy run --target 127.0.0.1:8080"
+    )

@@ -1,0 +1,140 @@
+"""`edgeproxy health`: asks a running edgeproxy for its targets' health and shows it.
+
+This is Docker's HEALTHCHECK, so it has to be over in a fraction of a second: no HTTP client is imported (a plain socket
+speaks HTTP/1.0, where the answer ends with the connection), and rich only when a person is looking.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from edgeproxy.control.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from edgeproxy.control.addresses import Address
+
+TIMEOUT_SECONDS = 5.0
+
+_COLOURS = {"healthy": "green", "unhealthy": "red", "initial": "yellow", "draining": "yellow", "unused": "dim"}
+_FIT = ("healthy", "unavailable")  # unavailable: health checks are disabled, so requests are routed all the same
+_COLUMNS = ("Target group", "Target", "Health check port", "State", "Reason", "Description")
+
+
+class NothingRunningError(Exception):
+    """No edgeproxy answers at the admin endpoint's address; the message is a full sentence."""
+
+
+class Row(NamedTuple):
+    """One target, or a target group that has none."""
+
+    target_group: str
+    target: str
+    health_check_port: str
+    state: str
+    reason: str
+    description: str
+
+
+def fetch(address: Address, timeout: float = TIMEOUT_SECONDS) -> dict[str, Any]:
+    """The health document of the edgeproxy whose admin endpoint is there.
+
+    Raises:
+        NothingRunningError: Nothing listens there, or what does is no edgeproxy.
+    """
+    place = address.connectable
+    try:
+        with socket.create_connection((place.host, place.port), timeout=timeout) as connection:
+            connection.sendall(f"GET /_edgeproxy/health HTTP/1.0\r\nHost: {place}\r\n\r\n".encode())
+            answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise NothingRunningError(
+            f"No edgeproxy answers at {place}: {reason}. Is it running with --admin {place}?"
+        ) from error
+    try:
+        document = json.loads(answer.partition(b"\r\n\r\n")[2])
+        _ = document["Status"], document["TargetGroups"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise NothingRunningError(f"What answers at {place} is not edgeproxy's admin endpoint.") from error
+    return dict(document)
+
+
+def rows(document: dict[str, Any]) -> Iterator[Row]:
+    """The table's lines, in the configuration's order."""
+    for group in document["TargetGroups"]:
+        name = group["TargetGroupName"]
+        if not group["TargetHealthDescriptions"]:
+            yield Row(name, "-", "-", "-", "-", "No target is registered")
+        for entry in group["TargetHealthDescriptions"]:
+            target, health = entry["Target"], entry["TargetHealth"]
+            yield Row(
+                target_group=name,
+                target=f"{target['Id']}:{target['Port']}",
+                health_check_port=str(entry.get("HealthCheckPort") or "-"),
+                state=health["State"],
+                reason=health.get("Reason", "-"),
+                description=health.get("Description", "-"),
+            )
+
+
+def complaints(document: dict[str, Any]) -> list[str]:
+    """Why the exit code is 1, a sentence each; empty when all is fine.
+
+    A target group that no listener forwards to is left out: none of its targets is ever checked.
+    """
+    found = []
+    if document["Status"] != "running":
+        found.append(f"edgeproxy is {document['Status']}.")
+    for group in document["TargetGroups"]:
+        states = [entry["TargetHealth"]["State"] for entry in group["TargetHealthDescriptions"]]
+        if group["LoadBalancerName"] and not any(state in _FIT for state in states):
+            consequence = " All of its targets receive requests (fail open)." if group["FailOpen"] else ""
+            found.append(f"Target group {group['TargetGroupName']} has no healthy target.{consequence}")
+    return found
+
+
+def verdict(document: dict[str, Any]) -> ExitCode:
+    """What `edgeproxy health` exits with."""
+    return ExitCode.NOT_FINE if complaints(document) else ExitCode.FINE
+
+
+def as_lines(document: dict[str, Any]) -> str:
+    """A line a target, columns separated by tabs, for `cut` and `awk`."""
+    return "\n".join(["\t".join(row) for row in rows(document)] + complaints(document))
+
+
+def print_table(document: dict[str, Any]) -> None:
+    """The same for a person at a terminal."""
+    from rich.console import Console  # noqa: PLC0415 - 50 ms that the HEALTHCHECK must not pay
+    from rich.markup import escape  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    console = Console()
+    table = Table(*_COLUMNS)
+    for row in rows(document):
+        colour = _COLOURS.get(row.state, "white")
+        table.add_row(*(escape(cell) for cell in row[:3]), f"[{colour}]{row.state}[/]", *map(escape, row[4:]))
+    console.print(table)
+    for complaint in complaints(document):
+        console.print(complaint, style="red")
+
+
+def show(address: Address, *, as_json: bool) -> ExitCode:
+    """Print the health of the edgeproxy whose admin endpoint is there; what to exit with."""
+    try:
+        document = fetch(address)
+    except NothingRunningError as error:
+        sys.stderr.write(f"{error}\n")
+        return ExitCode.NOT_FINE
+    if as_json:
+        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+    elif sys.stdout.isatty():
+        print_table(document)
+    else:
+        sys.stdout.write(as_lines(document) + "\n")
+    return verdict(document)

@@ -1,0 +1,164 @@
+"""From a configuration to a running load balancer, and to its end: what `run` and `demo` share.
+
+The order matters. Listeners come up first, because a client is waiting; the admin endpoint, whose library takes longest
+to import, comes after them. On the way down the admin endpoint goes last, because it says `draining` meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import logging
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgeproxy.control.announce import announce_admin, announce_started, announce_warnings, bind_hint
+from edgeproxy.control.certificate_locator import FileCertificateLocator
+from edgeproxy.control.config.watch import watch
+from edgeproxy.control.exit_codes import ExitCode
+from edgeproxy.control.output import event
+from edgeproxy.control.signals import StopSignals
+from edgeproxy.control.store import Store
+from edgeproxy.errors import BindError, ConfigError, EdgeProxyError
+from edgeproxy.runtime.access_log import AccessLog
+from edgeproxy.runtime.proxy import Bind, EdgeProxy
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    from edgeproxy.control.addresses import Address
+    from edgeproxy.control.admin import AdminEndpoint
+    from edgeproxy.control.plan import Plan
+
+logger = logging.getLogger(__name__)
+
+
+async def serve(plan: Plan, *, on_started: Callable[[EdgeProxy], object] | None = None) -> ExitCode:
+    """Run the load balancer until a signal ends it.
+
+    Args:
+        plan: What to run and how.
+        on_started: Called once everything is up; the demo prints what to try.
+    """
+    signals = StopSignals()
+    loop = asyncio.get_running_loop()
+    signals.install(loop)
+    try:
+        with access_log_to(plan.access_log) as access_log:
+            return await _run(_proxy(plan, access_log), plan, signals, on_started)
+    except EdgeProxyError as error:
+        return _report(error, plan)
+    finally:
+        signals.remove(loop)
+
+
+async def _run(
+    proxy: EdgeProxy, plan: Plan, signals: StopSignals, on_started: Callable[[EdgeProxy], object] | None
+) -> ExitCode:
+    try:
+        await proxy.start(plan.loaded.topology)
+        announce_started(proxy, plan.source)
+        announce_warnings([str(warning) for warning in plan.loaded.warnings])
+        async with _admin_endpoint(proxy, plan) as admin:
+            async with _reloading(proxy, plan):
+                announce_admin(admin)
+                if on_started is not None:
+                    on_started(proxy)
+                await signals.wait()
+            await proxy.stop(plan.drain_seconds)
+    except EdgeProxyError:
+        await proxy.stop(0)
+        raise
+    logger.info("edgeproxy has stopped.", extra=event("stopped"))
+    return ExitCode.FINE
+
+
+@contextlib.contextmanager
+def access_log_to(place: str) -> Iterator[AccessLog | None]:
+    """The access log for `-` (standard output), `off`, or a file that is appended to.
+
+    Raises:
+        ConfigError: The file cannot be opened.
+    """
+    if place == "off":
+        yield None
+        return
+    with contextlib.ExitStack() as stack:
+        try:
+            stream = sys.stdout if place == "-" else stack.enter_context(Path(place).open("a", encoding="utf-8"))
+        except OSError as error:
+            raise ConfigError("--access-log", place, f"'{place}' cannot be opened: {error.strerror}.") from error
+        access_log = AccessLog(stream)
+        stack.callback(access_log.close)
+        yield access_log
+
+
+def _proxy(plan: Plan, access_log: AccessLog | None) -> EdgeProxy:
+    topology = plan.loaded.topology
+    certificates = FileCertificateLocator(
+        plan.base_dir, plan.certs_dir, plan.names, account_id=topology.account_id, region=topology.region
+    )
+    return EdgeProxy(
+        certificates=certificates,
+        binds={declared: Bind(address.host, address.port) for declared, address in plan.binds.items()},
+        time_scale=plan.time_scale,
+        access_log=access_log,
+    )
+
+
+def _report(error: EdgeProxyError, plan: Plan) -> ExitCode:
+    if isinstance(error, BindError):
+        is_admin = plan.admin is not None and (error.host, error.port) == (plan.admin.host, plan.admin.port)
+        hint = "Choose another with --admin HOST:PORT, or --admin off." if is_admin else bind_hint(error, plan.binds)
+        logger.error("%s. %s", error, hint, extra=event("port_not_bound", port=error.port) | {"banner": True})
+        return ExitCode.PORT_NOT_BOUND
+    for problem in str(error).splitlines():
+        logger.error("%s", problem, extra=event("configuration_refused") | {"banner": True})
+    return ExitCode.NOT_FINE
+
+
+@contextlib.asynccontextmanager
+async def _admin_endpoint(proxy: EdgeProxy, plan: Plan) -> AsyncIterator[Address | None]:
+    if plan.admin is None:
+        yield None
+        return
+    # imported in a thread, so that the listeners answer in the meantime
+    module = await asyncio.to_thread(importlib.import_module, "edgeproxy.control.admin")
+    endpoint: AdminEndpoint = module.AdminEndpoint(proxy, authority=plan.authority, metrics=lambda: _metrics(proxy))
+    address = await endpoint.start(plan.admin)
+    try:
+        yield address
+    finally:
+        await endpoint.stop()
+
+
+def _metrics(proxy: EdgeProxy) -> bytes:
+    from edgeproxy.runtime.prometheus import render  # noqa: PLC0415 - few ask for it
+
+    return render(proxy.metrics, proxy.target_groups, proxy.topology)
+
+
+@contextlib.asynccontextmanager
+async def _reloading(proxy: EdgeProxy, plan: Plan) -> AsyncIterator[None]:
+    """SIGHUP and changes of the file make the store read the configuration again."""
+    store = Store(proxy, load=plan.load)
+    loop = asyncio.get_running_loop()
+    async with asyncio.TaskGroup() as tasks:
+        reloads: set[asyncio.Task[bool]] = set()
+
+        def on_hangup() -> None:
+            task = tasks.create_task(store.reload())
+            reloads.add(task)
+            task.add_done_callback(reloads.discard)
+
+        loop.add_signal_handler(signal.SIGHUP, on_hangup)
+        watching = tasks.create_task(watch(plan.watched, store.reload)) if plan.watched is not None else None
+        try:
+            yield
+        finally:
+            loop.remove_signal_handler(signal.SIGHUP)
+            for task in (*reloads, *([watching] if watching is not None else [])):
+                task.cancel()

@@ -1,0 +1,52 @@
+"""What the process does when it is told to stop or to read its configuration again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from typing import TYPE_CHECKING
+
+from edgeproxy.control.output import event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+logger = logging.getLogger(__name__)
+
+
+class StopSignals:
+    """SIGTERM and SIGINT: the first asks for a clean end, the second ends the process at once.
+
+    Args:
+        exit_now: Ends the process with the given exit code. `os._exit` and not the signal's default action, because
+            the kernel discards signals without a handler for process 1, which edgeproxy is in a container.
+    """
+
+    def __init__(self, exit_now: Callable[[int], object] = os._exit) -> None:
+        self._requested = asyncio.Event()
+        self._exit_now = exit_now
+
+    def install(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Take over the two signals."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.on_signal, number)
+
+    def remove(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Give the two signals back."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+    def on_signal(self, number: signal.Signals) -> None:
+        """One arrived."""
+        if self._requested.is_set():
+            # 128 + number is what a shell reports for a process that a signal ended
+            self._exit_now(128 + number)
+            return
+        logger.info("%s: stopping. A second signal ends at once.", number.name, extra=event("stopping"))
+        self._requested.set()
+
+    async def wait(self) -> None:
+        """Until the first one arrives."""
+        await self._requested.wait()

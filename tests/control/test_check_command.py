@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from edgeproxy.control.check_command import check_file, summary
+from edgeproxy.control.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from edgeproxy.model.topology import Topology
+
+GOOD = """\
+LoadBalancers:
+  - Name: dev
+    Listeners:
+      - Port: 80
+        Protocol: HTTP
+        DefaultActions: [{Type: forward, TargetGroupArn: app}]
+        Rules:
+          - Priority: 1
+            Conditions: [{Field: path-pattern, Values: ["*"]}]
+            Actions: [{Type: forward, TargetGroupArn: app}]
+          - Priority: 2
+            Conditions: [{Field: path-pattern, Values: [/never]}]
+            Actions: [{Type: forward, TargetGroupArn: app}]
+TargetGroups: [{Name: app, Protocol: HTTP, Port: 8080, Targets: [{Id: 127.0.0.1}]}]
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "edgeproxy.yaml"
+    path.write_text(GOOD)
+    return path
+
+
+def test_a_good_file_is_summed_up(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    outcome = check_file(file)
+
+    assert ExitCode.FINE == outcome
+    expected = f"{file}: fine, 1 load balancer, 1 listener, 2 rules, 1 target group, 1 target"
+    assert expected == capsys.readouterr().out.splitlines()[-1]
+
+
+def test_a_rule_that_can_never_match_is_warned_about(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    check_file(file)
+
+    warning = capsys.readouterr().out.splitlines()[0]
+
+    assert warning.startswith(f"{file}:11:")
+
+
+def test_every_mistake_is_named_with_its_place(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file.write_text(GOOD.replace("Port: 80\n", "Port: 80000\n").replace("Name: app,", "Name: app, HealthPath: /,"))
+
+    outcome = check_file(file)
+    lines = capsys.readouterr().out.splitlines()
+
+    assert ExitCode.NOT_FINE == outcome
+    assert [f"{file}:4:", f"{file}:14:"] == [line[: line.index(":", len(str(file)) + 1) + 1] for line in lines]
+    assert "HealthPath" in lines[1]
+
+
+def test_nothing_is_counted_as_one_thing_less(topology: Topology) -> None:
+    assert "1 load balancer, 2 listeners, 0 rules, 1 target group, 1 target" == summary(topology)

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from edgeproxy.control.config.loader import load_text
+from edgeproxy.control.exit_codes import ExitCode
+from edgeproxy.control.explain_view import explain_request, explanation, find_listener
+from edgeproxy.control.question import Question
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CONFIG = """\
+LoadBalancers:
+  - Name: dev
+    Listeners:
+      - Port: 80
+        Protocol: HTTP
+        DefaultActions:
+          - Type: redirect
+            RedirectConfig: {Protocol: HTTPS, Port: "443", StatusCode: HTTP_301}
+        Rules:
+          - Priority: 20
+            Conditions: [{Field: path-pattern, Values: ["/api/*"]}]
+            Actions: [{Type: forward, TargetGroupArn: api}]
+          - Priority: 10
+            Conditions: [{Field: host-header, Values: [api.example.com]}]
+            Actions: [{Type: forward, TargetGroupArn: api}]
+          - Priority: 30
+            Conditions: [{Field: path-pattern, Values: ["/api/ok"]}]
+            Actions:
+              - Type: fixed-response
+                FixedResponseConfig: {StatusCode: "200", ContentType: text/plain, MessageBody: ok}
+          - Priority: 40
+            Conditions: [{Field: path-pattern, Values: ["/ok"]}]
+            Actions:
+              - Type: fixed-response
+                FixedResponseConfig: {StatusCode: "200", ContentType: text/plain, MessageBody: ok}
+          - Priority: 50
+            Conditions: [{Field: path-pattern, Values: ["/split"]}]
+            Actions:
+              - Type: forward
+                ForwardConfig:
+                  TargetGroups: [{TargetGroupArn: api, Weight: 3}, {TargetGroupArn: web, Weight: 1}]
+TargetGroups:
+  - {Name: api, Protocol: HTTP, Port: 9000, Targets: [{Id: 127.0.0.1}, {Id: 127.0.0.1, Port: 9001}]}
+  - {Name: web, Protocol: HTTP, Port: 8080}
+"""
+
+
+def explain(url: str, *headers: tuple[str, str]) -> list[str]:
+    question = Question.parse("GET", url, headers=headers, source_ip="127.0.0.1")
+    topology = load_text(CONFIG, "edgeproxy.yaml", {}).topology
+    found = find_listener(topology, question)
+    assert found is not None
+    return list(explanation(topology, *found, question))
+
+
+def test_rules_are_asked_in_order_of_priority_and_one_answers() -> None:
+    assert [
+        "listener HTTP:80 of dev",
+        "  rule 10: does not match",
+        "  rule 20: answers",
+        "  rule 30: would match, but an earlier rule answers",
+        "  rule 40: does not match",
+        "  rule 50: does not match",
+        "  default rule: not asked",
+    ] == [line for line in explain("http://localhost/api/ok") if "    " not in line and "forward" not in line]
+
+
+def test_each_condition_says_why() -> None:
+    lines = explain("http://localhost/api/ok")
+
+    assert "    - host-header: The host 'localhost' does not match 'api.example.com'." in lines
+    assert "    + path-pattern: The path '/api/ok' matches '/api/*'." in lines
+
+
+def test_a_forward_names_the_targets_with_their_ports() -> None:
+    assert "forward to target group api: HTTP 127.0.0.1:9000, 127.0.0.1:9001" in explain("http://localhost/api/x")
+
+
+def test_weights_are_shown_as_shares() -> None:
+    assert [
+        "forward to target group api (75% of the requests): HTTP 127.0.0.1:9000, 127.0.0.1:9001",
+        "forward to target group web (25% of the requests): HTTP none registered: 503",
+    ] == [line for line in explain("http://localhost/split") if line.startswith("forward")]
+
+
+def test_a_redirect_shows_the_location() -> None:
+    assert "redirect: 301 to https://app.localhost:443/a?b=1" == explain("http://App.localhost/a?b=1")[-1]
+
+
+def test_a_fixed_response_shows_what_is_answered() -> None:
+    assert "fixed response: 200 text/plain, body 'ok'" == explain("http://localhost/ok")[-1]
+
+
+def test_a_host_header_counts() -> None:
+    assert "  rule 10: answers" in explain("http://127.0.0.1/", ("Host", "API.example.com"))
+
+
+def test_the_path_that_the_rules_see_is_shown_where_it_differs() -> None:
+    assert "The rules see the path as /api/ok" in explain("http://localhost/x/../api/ok")
+
+
+def test_a_path_above_the_root_is_answered_before_any_rule() -> None:
+    assert [
+        "listener HTTP:80 of dev",
+        "The path /../x climbs above the root or holds %00: answered with 400, no rule is asked.",
+    ] == explain("http://localhost/../x")
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("https://localhost/", "No listener speaks HTTPS on port 443. The listeners are: HTTP:80."),
+        ("https://localhost:80/", "No listener speaks HTTPS on port 80. The listeners are: HTTP:80."),
+    ],
+)
+def test_without_a_listener_there_is_nothing_to_explain(
+    url: str, sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "edgeproxy.yaml"
+    file.write_text(CONFIG)
+    outcome = explain_request(Question.parse("GET", url, source_ip="127.0.0.1"), file)
+
+    assert ExitCode.NOT_FINE == outcome
+    assert sentence == capsys.readouterr().out.splitlines()[-1]
+
+
+def test_a_file_with_mistakes_is_said_to_have_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "edgeproxy.yaml"
+    file.write_text("Listeners: []")
+    outcome = explain_request(Question.parse("GET", "http://localhost/", source_ip="127.0.0.1"), file)
+
+    assert ExitCode.NOT_FINE == outcome
+    assert capsys.readouterr().err.startswith(f"{file}:1:1: ")

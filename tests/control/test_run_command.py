@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from edgeproxy.control.addresses import Address
+from edgeproxy.control.exit_codes import ExitCode
+from edgeproxy.control.run_command import RunOptions, run_until_stopped
+
+APP = Address("127.0.0.1", 8080)
+
+
+def options(**changed: Any) -> RunOptions:
+    defaults: dict[str, Any] = {
+        "config": None,
+        "target": (),
+        "health_path": None,
+        "health_codes": None,
+        "cert": None,
+        "key": None,
+        "name": (),
+        "bind": (),
+        "time_scale": 1.0,
+        "no_watch": False,
+        "admin": None,
+        "access_log": "off",
+        "certs_dir": Path("certs"),
+        "drain_seconds": 0.0,
+        "log_format": "text",
+    }
+    return RunOptions(**defaults | changed)
+
+
+def test_a_file_and_targets_contradict_each_other() -> None:
+    with pytest.raises(click.UsageError, match="--target runs without a file"):
+        options(config=Path("edgeproxy.yaml"), target=[APP]).check()
+
+
+@pytest.mark.parametrize("name", ["health_path", "health_codes", "cert", "key"])
+def test_what_belongs_to_targets_needs_one(name: str) -> None:
+    with pytest.raises(click.UsageError, match=f"--{name.replace('_', '-')} belongs to --target"):
+        options(config=Path("edgeproxy.yaml"), **{name: "x"}).check()
+
+
+def test_a_key_needs_its_certificate() -> None:
+    with pytest.raises(click.UsageError, match="--key belongs to --cert"):
+        options(target=[APP], key=Path("app.key")).check()
+
+
+def test_a_file_with_mistakes_is_not_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "edgeproxy.yaml"
+    file.write_text("LoadBalancers: 1")
+
+    assert ExitCode.NOT_FINE == run_until_stopped(options(config=file))
+    assert f"{file}:1:16: LoadBalancers: " in capsys.readouterr().err
+
+
+def test_a_quick_configuration_with_mistakes_is_not_run(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ExitCode.NOT_FINE == run_until_stopped(options(target=[APP], health_codes="all"))
+    assert "all" in capsys.readouterr().err
