@@ -1,0 +1,52 @@
+# Everything happens in .venv; nothing outside this folder is touched.
+#
+#   make run          start the demo
+#   make test         lint, types, layering contracts, the whole test suite
+#   make lint         the first three alone
+#   make conformance  write CONFORMANCE.md from the tests' markers
+#   make bench        measure, here, beside other proxies
+#   make clean        remove what the above have made
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run test lint bench conformance clean
+.DEFAULT_GOAL := test
+
+run: .venv/installed
+	@$(BIN)/edgeproxy demo
+
+test: .venv/installed-test lint
+	$(BIN)/pytest -n 2
+
+lint: .venv/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+conformance: .venv/installed-test
+	$(BIN)/python tests/conformance_report.py
+
+bench: .venv/installed-test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
+	$(BIN)/python tests/bench
+
+clean:
+	rm -rf .venv dist build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The package is installed editable: a change of the code needs no second installation, a change of pyproject.toml does.
+.venv/installed: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+.venv/installed-test: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	@touch .venv/installed $@
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "edgeproxy needs Python 3.11 or later, and '$(PYTHON)' is none. Name one: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv .venv || { \
+	  echo "'$(PYTHON) -m venv' failed. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
