@@ -1,8 +1,8 @@
 """How an exchange can end, and what follows from it.
 
 Every way is one `Outcome`; the table says the status the client gets and the log shows. Statuses: user guide,
-load-balancer-troubleshooting. Nothing is ever retried on another target: the access log's schema has room for one target per
-request, and a connect timeout surfaces as a 504 (user guide, load-balancer-access-logs).
+load-balancer-troubleshooting. Nothing is ever retried on another target: the access log's schema has room for one
+target per request, and a connect timeout surfaces as a 504 (user guide, load-balancer-access-logs).
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ STATUS: Final[dict[Outcome, int]] = {
     Outcome.TARGET_SILENT: 504,
     Outcome.SHUTTING_DOWN: 502,
 }
-"""The status of each outcome that the load balancer decides; the others carry their own (tests check that none is missing)."""
+"""The status of each outcome that the load balancer decides; the others carry their own."""
 
 CLOSES_CLIENT: Final = frozenset(
     {

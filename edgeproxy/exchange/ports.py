@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from edgeproxy.balancing.target_state import TargetState
-
 if TYPE_CHECKING:
+    from edgeproxy.balancing.target_state import TargetState
     from edgeproxy.exchange.exchange import Exchange
+    from edgeproxy.exchange.forwarding import RequestForwarding
     from edgeproxy.exchange.record import ExchangeRecord
+
+
+class WallClock(Protocol):
+    """The time that goes into headers. Exchanges measure with the times they are handed."""
+
+    offset: float
+    """What to add to a handed time to get seconds since 1970."""
+
+    def http_date(self) -> str:
+        """The value of a Date header, now."""
 
 
 class ClientPort(Protocol):
@@ -21,6 +31,9 @@ class ClientPort(Protocol):
     @property
     def must_close(self) -> bool:
         """The connection ends with this response: it is draining, or older than the client keep-alive duration."""
+
+    def forwarded_prefix(self, forwarding: RequestForwarding) -> str:
+        """What `forwarding.prefix` says for this connection."""
 
     def write(self, data: bytes) -> None:
         """Sends bytes to the client."""
@@ -40,6 +53,9 @@ class ClientPort(Protocol):
 
 class TargetPort(Protocol):
     """A connection to a target that is at this exchange's disposal."""
+
+    last_activity: float
+    """When bytes last came from the target."""
 
     def send_request(self, method: str, data: bytes) -> None:
         """Sends a head and the body bytes at hand; the method tells how to read the response."""

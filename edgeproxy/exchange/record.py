@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from edgeproxy.balancing.group import TargetGroupState
-from edgeproxy.balancing.target_state import TargetState
+from typing import TYPE_CHECKING
+
 from edgeproxy.exchange.outcome import Outcome
-from edgeproxy.exchange.ports import ClientPort
-from edgeproxy.protocol.message import RequestHead
+
+if TYPE_CHECKING:
+    from edgeproxy.balancing.group import TargetGroupState
+    from edgeproxy.balancing.target_state import TargetState
+    from edgeproxy.exchange.ports import ClientPort
+    from edgeproxy.protocol.message import RequestHead
 
 
 class ExchangeRecord:  # hot path

@@ -1,7 +1,7 @@
 """The load balancer's own answers: error pages, redirects, fixed responses, byte for byte.
 
-Pages are nginx's without the version footer (user guide pages name the statuses; the bytes were observed on real load balancers).
-Header order: Server, Date, Content-Type, Content-Length, Connection, Location.
+Pages are nginx's without the version footer (user guide pages name the statuses; the bytes were observed on real load
+balancers). Header order: Server, Date, Content-Type, Content-Length, Connection, Location.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def wants_padding(user_agent: str) -> bool:
 def page_body(status: int, user_agent: str) -> bytes:
     """The HTML page of a status that the load balancer makes; empty for its own bare codes."""
     page = _PAGES.get(status, b"")
-    if page and status >= 400 and wants_padding(user_agent):  # noqa: PLR2004 - errors are padded, redirects are not
+    if page and status >= 400 and wants_padding(user_agent):
         return page + PADDING
     return page
 

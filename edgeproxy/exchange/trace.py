@@ -6,8 +6,10 @@ Source: user guide, load-balancer-request-tracing.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MAX_HEADERS_WITH_FIELDS: Final = 7 * 1024
 """With more bytes of request headers, only a Root field is sent."""

@@ -1,4 +1,4 @@
-"""Bodies in chunks: RFC 9112 section 7.1, read strictly and written plainly. Trailers are read and dropped, as nginx does."""
+"""Bodies in chunks (RFC 9112 section 7.1): read strictly, written plainly; trailers are dropped, as nginx does."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """How long is the body? RFC 9112 section 6.3, for requests and for responses.
 
-The safe reading where a sender states the length twice: chunked wins over Content-Length (RFC 9112 section 6.3 rule 3), equal
-Content-Lengths count once, and the connection closes after the message. What cannot be read safely is refused.
+The safe reading where a sender states the length twice: chunked wins over Content-Length (RFC 9112 section 6.3 rule
+3), equal Content-Lengths count once, and the connection closes after the message. What cannot be read safely is
+refused.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def _decimal(value: str, *, status: int) -> int:
         # The ALB's classifier reads an empty value as 0 (HTTP Desync Guardian, request_analyzer).
         return 0
     # The length of the text is looked at first: int() of a very long number is slow.
-    if not (text.isascii() and text.isdigit()) or len(text) > 19 or (number := int(text)) > MAX_CONTENT_LENGTH:  # noqa: PLR2004 - digits of 2**63
+    if not (text.isascii() and text.isdigit()) or len(text) > 19 or (number := int(text)) > MAX_CONTENT_LENGTH:
         raise ProtocolError(status, f"Content-Length {text[:40]!r} is not a decimal number below 2**63")
     return number
 
@@ -80,7 +81,8 @@ def response_body_length(lengths: list[str], encodings: list[str]) -> int:
     """The length of a response's body, CHUNKED or UNTIL_CLOSE, as its fields state it.
 
     Raises:
-        ProtocolError: 502 for what the ALB calls malformed: both kinds of length, differing or repeated lengths, unknown
+        ProtocolError: 502 for what the ALB calls malformed: both kinds of length, differing or repeated lengths,
+        unknown
             codings (user guide, load-balancer-troubleshooting, HTTP 502).
     """
     if encodings:

@@ -8,8 +8,7 @@ Interim responses (1xx) are passed over: the load balancer answers `Expect: 100-
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from edgeproxy.errors import ProtocolError
 from edgeproxy.protocol.body import ChunkedReader
@@ -17,6 +16,9 @@ from edgeproxy.protocol.head_parser import parse_response_head
 from edgeproxy.protocol.limits import MAX_RESPONSE_HEAD
 from edgeproxy.protocol.memo import Memo
 from edgeproxy.protocol.message import CHUNKED, UNTIL_CLOSE, ResponseHead
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _BODILESS_STATUSES: Final = frozenset({204, 304})
 
@@ -96,10 +98,10 @@ class H1ClientCodec:  # hot path
             raw = data[: end + 4]
             head = self._memo.find(raw) or self._memo.compute(raw)
             data = data[end + 4 :]
-            if head.status >= 200:  # noqa: PLR2004 - the first final status
+            if head.status >= 200:
                 self._begin(head, data)
                 return
-            if head.status == 101:  # noqa: PLR2004 - Switching Protocols
+            if head.status == 101:
                 raise ProtocolError(502, "the target switched protocols although it was not asked to")
             if not data:
                 return

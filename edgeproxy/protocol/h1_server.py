@@ -7,14 +7,13 @@ States are bound methods: `_on_bytes` is what the next bytes mean.
     _hold --next_request()--> _read_head          (pipelined bytes waited in the buffer)
     any --violation--> _ignore                    (one error, then the connection is to be closed)
 
-While a request is being answered nothing is parsed: responses go out in the order of requests (RFC 9112 section 9.3.2), and a
-pipelined request must see the world as it is when its turn comes.
+While a request is being answered nothing is parsed: responses go out in the order of requests (RFC 9112 section
+9.3.2), and a pipelined request must see the world as it is when its turn comes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from edgeproxy.errors import ProtocolError
 from edgeproxy.protocol import tolerant
@@ -24,8 +23,14 @@ from edgeproxy.protocol.limits import MAX_HEADER_LINE
 from edgeproxy.protocol.memo import Memo
 from edgeproxy.protocol.message import CHUNKED, RequestFields, RequestHead
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _CR: Final = 13
 _LF: Final = 10
+
+MAX_PIPELINED: Final = 64 * 1024
+"""Bytes that may wait behind a request before the connection is told to stop reading."""
 
 
 class RequestSink(Protocol):
@@ -36,6 +41,9 @@ class RequestSink(Protocol):
 
     def on_request_body(self, data: bytes, is_complete: bool) -> None:
         """More of the body; `data` is empty only at the end of a chunked body."""
+
+    def on_pipeline_full(self) -> None:
+        """More than MAX_PIPELINED bytes wait behind the request being answered; read no more until it is done."""
 
     def on_request_error(self, error: ProtocolError) -> None:
         """The client broke the protocol; nothing more will be read from this connection."""
@@ -82,6 +90,11 @@ class H1ServerCodec:  # hot path
     def is_reading_body(self) -> bool:
         """Part of a request's body has yet to come."""
         return self._on_bytes in (self._read_length, self._read_chunked)
+
+    @property
+    def is_stopped(self) -> bool:
+        """Everything is ignored: the client broke the protocol, or the connection is ending."""
+        return self._on_bytes == self._ignore
 
     # ---- what the connection does
 
@@ -207,6 +220,8 @@ class H1ServerCodec:  # hot path
 
     def _hold(self, data: bytes) -> None:
         self._buffer += data
+        if len(self._buffer) > MAX_PIPELINED:
+            self._sink.on_pipeline_full()
 
     def _ignore(self, data: bytes) -> None:
         pass

@@ -1,8 +1,8 @@
 """One pass over a head: the fast path.
 
 A request line and a header section without anything unusual are each recognised by one regular expression. What the
-expressions do not accept is not necessarily wrong; `tolerant.py` decides. The two agree on everything that the fast path
-accepts (tests/protocol/test_head_parser.py compares them on generated heads).
+expressions do not accept is not necessarily wrong; `tolerant.py` decides. The two agree on everything that the fast
+path accepts (tests/protocol/test_head_parser.py compares them on generated heads).
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from edgeproxy.protocol.framing import request_body_length, response_body_length
 from edgeproxy.protocol.limits import MAX_HEADER_LINE
 from edgeproxy.protocol.message import Field, RequestFields, RequestHead, ResponseHead
 
-TOKEN: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_TCHARS: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 """RFC 9110 section 5.6.2."""
 
 # Methods as nginx takes them: capital letters, "-" and "_". The target's path starts with "/" and holds no control
 # character, no space and no fragment.
 _REQUEST_LINE: Final = re.compile(r"([A-Z_-]+) (/[^\x00-\x20\x7f?#]*)(?:\?([^\x00-\x20\x7f#]*))? HTTP/1\.1").fullmatch
 _STATUS_LINE: Final = re.compile(r"HTTP/1\.([01]) (([1-9][0-9][0-9])(?: [\t\x20-\x7e\x80-\xff]*)?)").fullmatch
-_FIELDS: Final = re.compile(rf"(?m)^({TOKEN}):[ \t]*([\t\x20-\x7e\x80-\xff]*)\r\n").findall
+_FIELDS: Final = re.compile(rf"(?m)^({_TCHARS}):[ \t]*([\t\x20-\x7e\x80-\xff]*)\r\n").findall
 
 
-def parse_fields(section: bytes) -> list[Field] | None:
+def parse_fields(section: str) -> list[Field] | None:
     """The fields of a header section whose lines all end with CRLF; None when anything about it is unusual.
 
     Each match is one whole line, so as many matches as line feeds means that no line was passed over.
     """
-    fields: list[Field] = _FIELDS(section.decode("latin-1"))
-    if len(fields) != section.count(b"\n"):
+    fields: list[Field] = _FIELDS(section)
+    if len(fields) != section.count("\n"):
         return None
-    if b" \r\n" in section or b"\t\r\n" in section:
+    if " \r\n" in section or "\t\r\n" in section:
         return [(name, value.rstrip(" \t")) for name, value in fields]
     return fields
 
@@ -47,10 +47,15 @@ def parse_request_fields(section: bytes) -> RequestFields:
         ProtocolError: 400 for what cannot be forwarded safely.
     """
     is_ambiguous = False
-    fields = parse_fields(section) if len(section) < MAX_HEADER_LINE else None
+    text = section.decode("latin-1")
+    fields = parse_fields(text) if len(section) < MAX_HEADER_LINE else None
     if fields is None:
         fields, is_ambiguous = tolerant.parse_fields(section)
-    parsed = RequestFields(fields, len(section))
+        lines = [f"{name}: {value}" for name, value in fields]
+    else:
+        lines = text.split("\r\n")
+        lines.pop()
+    parsed = RequestFields(fields, lines, len(section))
     parsed.is_ambiguous = is_ambiguous
     _interpret(parsed)
     return parsed
@@ -59,9 +64,11 @@ def parse_request_fields(section: bytes) -> RequestFields:
 def _interpret(parsed: RequestFields) -> None:
     lengths: list[str] = []
     encodings: list[str] = []
-    for name, value in parsed.fields:
-        interpret = _REQUEST_FIELDS.get(name.lower())
+    interpreter_of = _REQUEST_FIELDS.get
+    for index, (name, value) in enumerate(parsed.fields):
+        interpret = interpreter_of(name.lower())
         if interpret is not None:
+            parsed.special.append(index)
             interpret(parsed, value, lengths, encodings)
     if lengths or encodings:
         length, is_ambiguous, unsupported = request_body_length(lengths, encodings)
@@ -113,6 +120,10 @@ def _trace_id(parsed: RequestFields, value: str, _lengths: list[str], _encodings
     parsed.trace_id = parsed.trace_id or value
 
 
+def _only_special(_parsed: RequestFields, _value: str, _lengths: list[str], _encodings: list[str]) -> None:
+    """Says nothing to a codec, but a proxy treats it by itself."""
+
+
 _REQUEST_FIELDS: Final[dict[str, _Interpreter]] = {
     "host": _host,
     "content-length": _content_length,
@@ -123,6 +134,10 @@ _REQUEST_FIELDS: Final[dict[str, _Interpreter]] = {
     "user-agent": _user_agent,
     "x-forwarded-for": _forwarded_for,
     "x-amzn-trace-id": _trace_id,
+    "keep-alive": _only_special,
+    "proxy-connection": _only_special,
+    "x-forwarded-proto": _only_special,
+    "x-forwarded-port": _only_special,
 }
 
 
@@ -136,15 +151,20 @@ def parse_request_line(line: str, fields: RequestFields, size: int) -> RequestHe
     if match is None or len(line) > MAX_HEADER_LINE:
         return tolerant.parse_request_line(line, fields, size)
     method, path, query = match.groups("")
-    return RequestHead(
-        line=line,
-        method=method,
-        target=line[len(method) + 1 : -9],
-        path=path,
-        query=query,
-        fields=fields,
-        size=size,
-    )
+    return RequestHead(line, method, line[len(method) + 1 : -9], path, query, fields, size)
+
+
+_RESPONSE_FIELDS: Final = frozenset(
+    {
+        "connection",
+        "content-length",
+        "content-type",
+        "date",
+        "keep-alive",
+        "proxy-connection",
+        "transfer-encoding",
+    }
+)
 
 
 def parse_response_head(data: bytes) -> ResponseHead:
@@ -153,34 +173,36 @@ def parse_response_head(data: bytes) -> ResponseHead:
     Raises:
         ProtocolError: 502 for what the load balancer calls malformed.
     """
-    line, _, section = data[:-2].partition(b"\r\n")
-    match = _STATUS_LINE(line.decode("latin-1"))
+    text = data[:-2].decode("latin-1")
+    line, _, section = text.partition("\r\n")
+    match = _STATUS_LINE(line)
     if match is None:
         raise ProtocolError(502, f"the target's status line {line[:60]!r} is not HTTP/1")
     fields = parse_fields(section)
     if fields is None:
         raise ProtocolError(502, "the target sent a malformed header line")
     minor, status_line, status = match.groups()
+    lines = section.split("\r\n")
+    lines.pop()
     head = ResponseHead(
         status=int(status),
         status_line=status_line,
         version_minor=int(minor),
         fields=fields,
+        lines=lines,
         size=len(data),
     )
-    lengths: list[str] = []
-    encodings: list[str] = []
-    tokens: set[str] = set()
-    for name, value in fields:
-        match name.lower():
-            case "content-length":
-                lengths.append(value)
-            case "transfer-encoding":
-                encodings.append(value)
-            case "connection":
-                tokens |= {token.strip(" \t").lower() for token in value.split(",")}
-            case _:
-                pass
+    special = head.special
+    for index, (name, _) in enumerate(fields):
+        lower = name.lower()
+        if lower in _RESPONSE_FIELDS:
+            special.setdefault(lower, []).append(index)
+    lengths = [fields[index][1] for index in special.get("content-length", ())]
+    encodings = [fields[index][1] for index in special.get("transfer-encoding", ())]
     head.body_length = response_body_length(lengths, encodings)
-    head.is_reusable = "close" not in tokens and (head.version_minor == 1 or "keep-alive" in tokens)
+    if "connection" in special:
+        tokens = {
+            token.strip(" \t").lower() for index in special["connection"] for token in fields[index][1].split(",")
+        }
+        head.is_reusable = "close" not in tokens and (head.version_minor == 1 or "keep-alive" in tokens)
     return head

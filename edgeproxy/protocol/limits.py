@@ -1,4 +1,7 @@
-"""The size limits of the load balancer, in bytes. Source: user guide, load-balancer-limits and load-balancer-troubleshooting."""
+"""The size limits of the load balancer, in bytes.
+
+Source: user guide, load-balancer-limits and load-balancer-troubleshooting.
+"""
 
 from __future__ import annotations
 

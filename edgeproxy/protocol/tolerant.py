@@ -6,8 +6,8 @@ parsing strictly (user guide, application-load-balancers, desync mitigation mode
 * A line ends with CRLF or LF; the head ends with the first empty line.
 * A line without a colon, and a folded line, is a header of its own and gets a colon (user guide,
   load-balancer-troubleshooting); the name keeps its bytes.
-* NUL or a lone CR anywhere is refused, and so is a name that only resembles Content-Length or Transfer-Encoding: a target
-  might read it as the real one. A header without a name is dropped and the message is treated as ambiguous.
+* NUL or a lone CR anywhere is refused, and so is a name that only resembles Content-Length or Transfer-Encoding: a
+  target might read it as the real one. A header without a name is dropped and the message is treated as ambiguous.
 * Sizes are checked here, so the fast path does not take heads that could be too large.
 """
 
@@ -103,7 +103,7 @@ def parse_request_line(line: str, fields: RequestFields, size: int) -> RequestHe
         raise ProtocolError(400, "the request target holds NUL or a lone CR")
     authority, path_and_query = _split_target(target.strip(" "), method)
     path, _, query = path_and_query.partition("#")[0].partition("?")
-    head = RequestHead(line=line, method=method, target=path_and_query, path=path, query=query, fields=fields, size=size)
+    head = RequestHead(line, method, path_and_query, path, query, fields, size)
     head.authority = authority
     head.version_minor = minor
     return head
@@ -117,7 +117,7 @@ def _version_minor(version: str) -> int:
     if major == "1" and len(minor) == 1:
         # HTTP/1.2 to HTTP/1.9 are served as HTTP/1.1, as nginx does.
         return min(int(minor), 1)
-    if int(major[:4]) >= 2:  # noqa: PLR2004 - HTTP/2 and later
+    if int(major[:4]) >= 2:
         raise ProtocolError(505, f"the version {version[:40]!r} is not spoken on this connection")
     raise ProtocolError(400, f"the version {version[:40]!r} is not HTTP/1.x")
 

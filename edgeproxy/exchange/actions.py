@@ -1,0 +1,126 @@
+"""What each routing action does with an exchange. Compiled once per rule; `perform` runs for every request it matches.
+
+Source: user guide, rule-action-types; API reference, Action.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from edgeproxy.exchange.forwarding import split_host
+from edgeproxy.exchange.outcome import Outcome
+from edgeproxy.exchange.replies import encode_redirect, encode_reply
+from edgeproxy.rules.rewrite import compile_redirect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Literal
+
+    from edgeproxy.balancing.group import TargetGroupState
+    from edgeproxy.exchange.exchange import Exchange
+    from edgeproxy.model.action import FixedResponseConfig, RedirectConfig
+
+
+class CompiledAction(Protocol):
+    """A rule's routing action, ready to run.
+
+    Attributes:
+        priority: The rule's priority as the access log writes it; "0" for the default rule.
+    """
+
+    priority: str
+
+    def perform(self, exchange: Exchange) -> None:
+        """Answers the exchange, or sends it on."""
+
+
+class ForwardAction:  # hot path
+    """Sends the request to a target of the chosen group. No failover from one group to another."""
+
+    __slots__ = ("_choose", "priority")
+
+    def __init__(self, priority: str, choose: Callable[[], TargetGroupState | None]) -> None:
+        self.priority = priority
+        self._choose = choose
+
+    def perform(self, exchange: Exchange) -> None:
+        """Picks a group, then a target in it."""
+        exchange.actions = "forward"
+        group = self._choose()
+        if group is None:
+            # Every weight is 0; what AWS answers is not documented (unconfirmed).
+            exchange.fail(Outcome.NO_TARGET)
+            return
+        exchange.group = group
+        target = group.pick()
+        if target is None:
+            exchange.fail(Outcome.NO_TARGET)
+            return
+        exchange.forward_to(target)
+
+
+class RedirectAction:
+    """Answers 301 or 302 with a Location made from the request."""
+
+    __slots__ = ("_default_host", "_locate", "_status", "priority")
+
+    def __init__(
+        self, priority: str, config: RedirectConfig, *, protocol: Literal["HTTP", "HTTPS"], port: int, default_host: str
+    ) -> None:
+        self.priority = priority
+        self._status = int(config.status_code.removeprefix("HTTP_"))
+        self._locate = compile_redirect(config, protocol=protocol, port=port)
+        self._default_host = default_host
+
+    def perform(self, exchange: Exchange) -> None:
+        """Answers with the page and the Location."""
+        head = exchange.head
+        assert head is not None
+        exchange.actions = "redirect"
+        host = split_host(head.authority or head.host or self._default_host)[0].lower()
+        # The path as the client wrote it, not as conditions see it (unconfirmed).
+        path, _, query = head.target.partition("#")[0].partition("?")
+        location = self._locate(host, path, query)
+        exchange.redirect_url = location
+        exchange.reply(
+            self._status,
+            encode_redirect(
+                self._status,
+                location,
+                date=exchange.date,
+                keep_alive=exchange.keeps_client,
+                is_head=head.method == "HEAD",
+            ),
+            Outcome.REDIRECTED,
+        )
+
+
+class FixedResponseAction:
+    """Answers with a configured status, type and body."""
+
+    __slots__ = ("_body", "_content_type", "_status", "priority")
+
+    def __init__(self, priority: str, config: FixedResponseConfig) -> None:
+        self.priority = priority
+        self._status = int(config.status_code)
+        self._body = (config.message_body or "").encode()
+        # The suffix was observed for text/plain; for the other types it is assumed (unconfirmed).
+        self._content_type = f"{config.content_type or 'text/plain'}; charset=utf-8"
+
+    def perform(self, exchange: Exchange) -> None:
+        """Answers with what was configured."""
+        head = exchange.head
+        assert head is not None
+        exchange.actions = "fixed-response"
+        exchange.reply(
+            self._status,
+            encode_reply(
+                self._status,
+                date=exchange.date,
+                content_type=self._content_type,
+                body=self._body,
+                keep_alive=exchange.keeps_client,
+                is_head=head.method == "HEAD",
+            ),
+            Outcome.FIXED_RESPONSE,
+        )

@@ -1,0 +1,390 @@
+"""Exchange: one request and its response, from the head's last byte to the log line.
+
+Two sides move on their own, and each has a state:
+
+    client side:  SENDING --last body byte--> SENT
+    target side:  NONE --dial--> CONNECTING --ready--> WAITING --response head--> RESPONDING
+
+An exchange ends once, by one of: the response is complete; the load balancer answers by itself (`reply`, `fail`); the
+client leaves; the response breaks off, and then the client connection is cut, because padding it would make it look
+complete.
+
+Rules of this file:
+
+* No I/O and no clock: ports do, times are handed in.
+* Nothing is retried. A pooled connection that the target closed in the same moment is a 502, as on a real load
+  balancer.
+* Every path ends in `_close`, which tells the ledger once.
+* Backpressure is passed straight on: a client that does not read pauses its target, and the other way round.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Final
+
+from edgeproxy.exchange.forwarding import MAX_FORWARDED_ADDRESSES, BodyMode, encode_response_head
+from edgeproxy.exchange.outcome import CLOSES_CLIENT, STATUS, Outcome
+from edgeproxy.exchange.record import ExchangeRecord
+from edgeproxy.exchange.replies import encode_page
+from edgeproxy.protocol.body import LAST_CHUNK, encode_chunk
+from edgeproxy.protocol.message import CHUNKED, RequestHead, ResponseHead
+from edgeproxy.rules.normalise import normalise_path
+
+if TYPE_CHECKING:
+    from edgeproxy.balancing.target_state import TargetState
+    from edgeproxy.errors import ProtocolError
+    from edgeproxy.exchange.context import ExchangeContext
+    from edgeproxy.exchange.ports import ClientPort, TargetPort
+
+CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+_REFUSED_METHODS: Final = frozenset({"TRACE", "CONNECT"})
+_BODILESS_STATUSES: Final = frozenset({204, 304})
+
+
+class TargetPhase(enum.Enum):
+    """Where the target's side stands."""
+
+    NONE = "no target yet"
+    CONNECTING = "connecting"
+    WAITING = "waiting for the response"
+    RESPONDING = "passing the response on"
+    DONE = "done"
+
+
+class Exchange(ExchangeRecord):  # hot path
+    """One request's life. The record it extends is what remains of it."""
+
+    __slots__ = ("_context", "_is_kept", "_is_sent", "_mode", "_pending", "_port", "phase")
+
+    def __init__(self, client: ClientPort, context: ExchangeContext, head: RequestHead | None, arrived: float) -> None:
+        super().__init__(client, head, arrived)
+        self._context = context
+        self._port: TargetPort | None = None
+        self._pending = b""
+        self._is_sent = True
+        self._is_kept = False
+        self._mode = BodyMode.AS_RECEIVED
+        self.phase = TargetPhase.NONE
+
+    # ---- what actions ask
+
+    @property
+    def date(self) -> str:
+        """The value of a Date header, now."""
+        return self._context.clock.http_date()
+
+    @property
+    def keeps_client(self) -> bool:
+        """Whether the client connection stays open after this response."""
+        head = self.head
+        return (
+            self._is_sent
+            and head is not None
+            and head.version_minor == 1
+            and not head.fields.wants_close
+            and not head.fields.is_ambiguous
+            and not self.client.must_close
+        )
+
+    @property
+    def port(self) -> TargetPort | None:
+        """The connection to the target, while there is one."""
+        return self._port
+
+    @property
+    def is_request_complete(self) -> bool:
+        """All of the request has come."""
+        return self._is_sent
+
+    # ---- the client's events
+
+    def begin(self, data: bytes, is_complete: bool) -> None:
+        """The request's head is there, with the part of its body that came along."""
+        head = self.head
+        assert head is not None
+        fields = head.fields
+        self.received_bytes = head.size + len(data)
+        self._is_sent = is_complete
+        self._pending = data
+        if (
+            fields.host_count != 1
+            or fields.forwarded_for
+            or fields.unsupported_coding
+            or head.method in _REFUSED_METHODS
+        ):
+            refusal = self._refusal(head)
+            if refusal is not None:
+                self.fail(refusal)
+                return
+        context = self._context
+        epoch = self.arrived + context.clock.offset
+        self.trace_id = context.forwarding.trace_ids.header(fields.trace_id, epoch, fields.size)
+        if "%" in head.path or "/." in head.path:
+            path = normalise_path(head.path)
+            if path is None:
+                self.fail(Outcome.BAD_REQUEST)
+                return
+            head.path = path
+        if fields.expects_continue and not is_complete and head.version_minor == 1:
+            self.client.write(CONTINUE)
+        action = context.routing.match(head)
+        self.priority = action.priority
+        action.perform(self)
+
+    def _refusal(self, head: RequestHead) -> Outcome | None:
+        """Why a request is answered before any rule is asked, if it is."""
+        fields = head.fields
+        if head.method in _REFUSED_METHODS:
+            return Outcome.METHOD_REFUSED
+        if fields.unsupported_coding:
+            return Outcome.CODING_REFUSED
+        if fields.forwarded_for.count(",") >= MAX_FORWARDED_ADDRESSES:
+            return Outcome.TOO_MANY_ADDRESSES
+        if fields.host_count > 1 and not self._context.allows_several_hosts:
+            # Not documented without host preservation; nginx refuses (unconfirmed).
+            return Outcome.BAD_REQUEST
+        if head.version_minor == 1 and not fields.host:
+            return Outcome.BAD_REQUEST
+        return None
+
+    def on_request_body(self, data: bytes, is_complete: bool) -> None:
+        """More of the request's body."""
+        self.received_bytes += len(data)
+        self._is_sent = is_complete
+        port = self._port
+        if port is None:
+            self._pending += data
+            return
+        framed = self._frame_request_body(data)
+        if framed:
+            port.write(framed)
+
+    def _frame_request_body(self, data: bytes) -> bytes:
+        assert self.head is not None
+        if self.head.fields.body_length != CHUNKED:
+            return data
+        framed = encode_chunk(data) if data else b""
+        return framed + LAST_CHUNK if self._is_sent else framed
+
+    def on_request_error(self, error: ProtocolError) -> None:
+        """The request's body breaks the protocol."""
+        self._drop_port()
+        if self.phase is TargetPhase.RESPONDING:
+            self._break_off(Outcome.BAD_REQUEST)
+        else:
+            self._answer_page(error.status, Outcome.BAD_REQUEST)
+
+    def refuse(self, error: ProtocolError) -> None:
+        """The request's head could not be read: there is no request, only an answer."""
+        self._answer_page(error.status, Outcome.BAD_REQUEST)
+
+    def on_client_lost(self) -> None:
+        """The client has closed its connection."""
+        if self.phase is TargetPhase.DONE:
+            return
+        self._drop_port()
+        self.outcome = Outcome.CLIENT_LEFT if self._is_sent else Outcome.CLIENT_LEFT_SENDING
+        if self.phase is not TargetPhase.RESPONDING:
+            self.status = STATUS[self.outcome]
+        self._close()
+
+    def on_client_blocked(self) -> None:
+        """The client does not read as fast as the target answers."""
+        if self._port is not None:
+            self._port.pause_reading()
+
+    def on_client_drained(self) -> None:
+        """The client has caught up."""
+        if self._port is not None:
+            self._port.resume_reading()
+
+    # ---- the target's events
+
+    def forward_to(self, target: TargetState) -> None:
+        """Sends the request to this target, now or when a connection is there."""
+        self.target = target
+        target.outstanding += 1
+        port = self._context.dialer.dial(target, self)
+        if port is not None:
+            self.on_target_ready(port, self.arrived)
+        elif self.phase is TargetPhase.NONE:
+            self.phase = TargetPhase.CONNECTING
+            if not self._is_sent:
+                self.client.pause_reading()
+
+    def on_target_ready(self, port: TargetPort, now: float) -> None:
+        """A connection to the target is at hand."""
+        if self.phase is TargetPhase.DONE:
+            # The client left while we connected; the connection is good for the next request.
+            port.release()
+            return
+        head = self.head
+        assert head is not None
+        self._port = port
+        self.dispatched = now
+        client = self.client
+        forwarding = self._context.forwarding
+        prefix = client.forwarded_prefix(forwarding)
+        data = forwarding.encode(head, prefix, client.source_port, self.trace_id)
+        if head.fields.body_length:
+            data += self._frame_request_body(self._pending)
+            self._pending = b""
+        was_connecting = self.phase is TargetPhase.CONNECTING
+        self.phase = TargetPhase.WAITING
+        port.send_request(head.method, data)
+        if was_connecting and not self._is_sent:
+            client.resume_reading()
+
+    def on_target_failed(self, outcome: Outcome) -> None:
+        """No connection to the target could be made."""
+        if self.phase is not TargetPhase.DONE:
+            self.fail(outcome)
+
+    def on_response(self, head: ResponseHead, data: bytes, is_complete: bool, now: float) -> None:
+        """The target's response head, with the part of its body that came along."""
+        self.phase = TargetPhase.RESPONDING
+        self.answered = now
+        self.status = self.target_status = status = head.status
+        request = self.head
+        assert request is not None
+        keep = self.keeps_client
+        mode = BodyMode.AS_RECEIVED
+        if head.body_length < 0 and request.method != "HEAD" and status not in _BODILESS_STATUSES:
+            mode = BodyMode.CHUNKED
+            if request.version_minor == 0:
+                mode = BodyMode.UNTIL_CLOSE
+        self._mode = mode
+        self._is_kept = keep
+        encoded = encode_response_head(head, mode, keep, self._context.clock)
+        if mode is BodyMode.CHUNKED:
+            encoded += self._frame_response_body(data, is_complete)
+        else:
+            encoded += data
+        self.sent_bytes += len(encoded)
+        self.client.write(encoded)
+        if is_complete:
+            self._complete()
+
+    def _frame_response_body(self, data: bytes, is_complete: bool) -> bytes:
+        framed = encode_chunk(data) if data else b""
+        return framed + LAST_CHUNK if is_complete else framed
+
+    def on_response_body(self, data: bytes, is_complete: bool) -> None:
+        """More of the response's body."""
+        framed = self._frame_response_body(data, is_complete) if self._mode is BodyMode.CHUNKED else data
+        if framed:
+            self.sent_bytes += len(framed)
+            self.client.write(framed)
+        if is_complete:
+            self._complete()
+
+    def on_target_lost(self, outcome: Outcome) -> None:
+        """The target closed the connection, or what it sent cannot be understood, with the request outstanding."""
+        self._drop_port()
+        if self.phase is TargetPhase.RESPONDING:
+            self._break_off(outcome)
+        elif self.phase is not TargetPhase.DONE:
+            self.fail(outcome)
+
+    def on_target_blocked(self) -> None:
+        """The target does not read as fast as the client sends."""
+        if not self._is_sent:
+            self.client.pause_reading()
+
+    def on_target_drained(self) -> None:
+        """The target has caught up."""
+        if not self._is_sent:
+            self.client.resume_reading()
+
+    # ---- time and shutdown
+
+    def on_idle(self, *, is_client_paused: bool) -> None:
+        """No byte moved for the idle timeout. Source: user guide, load-balancer-troubleshooting, HTTP 408 and 504."""
+        match self.phase:
+            case TargetPhase.RESPONDING:
+                self._drop_port()
+                self._break_off(Outcome.TARGET_SILENT)
+            case TargetPhase.CONNECTING | TargetPhase.DONE:
+                return  # the connect timeout decides
+            case _:
+                self._drop_port()
+                is_client_silent = not self._is_sent and not is_client_paused
+                self.fail(Outcome.CLIENT_SILENT if is_client_silent else Outcome.TARGET_SILENT)
+
+    def on_shutdown(self) -> None:
+        """The time for finishing has run out."""
+        if self.phase is not TargetPhase.DONE:
+            self.on_target_lost(Outcome.SHUTTING_DOWN)
+
+    # ---- endings
+
+    def reply(self, status: int, encoded: bytes, outcome: Outcome) -> None:
+        """Ends with an answer by the load balancer, encoded with `keeps_client` as it is now."""
+        keep = self.keeps_client
+        self.status = status
+        self.outcome = outcome
+        self.sent_bytes += len(encoded)
+        self.client.write(encoded)
+        self._close()
+        self.client.end_response(keep)
+
+    def fail(self, outcome: Outcome) -> None:
+        """Ends with the error page of an outcome; only before a response head was passed on."""
+        self._answer_page(STATUS[outcome], outcome)
+
+    def _answer_page(self, status: int, outcome: Outcome) -> None:
+        if self.phase is TargetPhase.DONE:
+            return
+        head = self.head
+        keep = self.keeps_client and outcome not in CLOSES_CLIENT
+        encoded = encode_page(
+            status,
+            date=self.date,
+            user_agent=head.fields.user_agent if head is not None else "",
+            keep_alive=keep,
+            is_head=head is not None and head.method == "HEAD",
+        )
+        self.status = status
+        self.outcome = outcome
+        self.sent_bytes += len(encoded)
+        self.client.write(encoded)
+        self._close()
+        self.client.end_response(keep)
+
+    def _complete(self) -> None:
+        """The response is out."""
+        port = self._port
+        assert port is not None
+        self._port = None
+        if self._is_sent:
+            port.release()
+        else:
+            # Answered before the body had come: what is left of the body must not reach the next request's target.
+            port.abort()
+        self._close()
+        self.client.end_response(self._is_kept)
+
+    def _break_off(self, outcome: Outcome) -> None:
+        """The response cannot be completed, and part of it is out."""
+        self.outcome = outcome
+        self._close()
+        self.client.abort()
+
+    def _drop_port(self) -> None:
+        port = self._port
+        if port is not None:
+            self._port = None
+            port.abort()
+
+    def _close(self) -> None:
+        self.phase = TargetPhase.DONE
+        self._pending = b""
+        if self.target is not None:
+            self.target.outstanding -= 1
+        self._context.ledger.close(self)
+
+    def __repr__(self) -> str:
+        line = self.head.line if self.head is not None else "unreadable"
+        return f"<Exchange {line!r} {self.phase.value}>"

@@ -1,0 +1,220 @@
+"""Heads as they travel on: what a target gets of a request, what a client gets of a response.
+
+To the target, in this order (observed on real load balancers): X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Port,
+Host, X-Amzn-Trace-Id, then the client's other headers as they came. To the client: Date, Content-Type, Content-Length
+or Transfer-Encoding, Connection, then the target's other headers as they came.
+
+What depends on the header section alone is computed once and kept in its `derived` slot, so that a repeated section
+costs one string join.
+
+Sources: user guide, x-forwarded-headers, edit-load-balancer-attributes (host header preservation),
+load-balancer-request-tracing.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from typing import TYPE_CHECKING, Final, Literal
+
+from edgeproxy.protocol.message import CHUNKED, RequestFields, RequestHead, ResponseHead
+
+if TYPE_CHECKING:
+    from edgeproxy.exchange.ports import WallClock
+    from edgeproxy.exchange.trace import TraceIds
+    from edgeproxy.model.load_balancer import LoadBalancerSettings
+
+MAX_FORWARDED_ADDRESSES: Final = 30
+"""More addresses in X-Forwarded-For are answered with 463. Source: user guide, load-balancer-troubleshooting."""
+
+_WELL_KNOWN_PORTS: Final = frozenset({80, 443})
+
+# Written anew or not meant for the target. Connection and Upgrade: an upgrade other than WebSocket is not passed on,
+# and tunnels are not served yet. TE, Trailer and Proxy-Authorization pass (unconfirmed).
+_NOT_FORWARDED: Final = frozenset(
+    {
+        "connection",
+        "content-length",
+        "expect",
+        "host",
+        "keep-alive",
+        "proxy-connection",
+        "transfer-encoding",
+        "upgrade",
+        "x-amzn-trace-id",
+        "x-forwarded-for",
+        "x-forwarded-port",
+        "x-forwarded-proto",
+    }
+)
+
+_CONFORMING_NAME: Final = re.compile(r"[-A-Za-z0-9]+").fullmatch
+
+
+class _DerivedRequest:
+    """What of a request's header section is the same for every request that repeats it."""
+
+    __slots__ = ("host_line", "owner", "prefix", "rest")
+
+    def __init__(self, owner: RequestForwarding, prefix: str | None, host_line: str, rest: str) -> None:
+        self.owner = owner
+        self.prefix = prefix
+        self.host_line = host_line
+        self.rest = rest
+
+
+class RequestForwarding:  # hot path
+    """How one listener rewrites request heads. Compiled from the load balancer's attributes."""
+
+    __slots__ = ("_dns_name", "_port", "_settings", "_suffix", "trace_ids")
+
+    def __init__(
+        self,
+        *,
+        protocol: Literal["HTTP", "HTTPS"],
+        port: int,
+        dns_name: str,
+        settings: LoadBalancerSettings,
+        trace_ids: TraceIds,
+    ) -> None:
+        self._port = port
+        self._dns_name = dns_name
+        self._settings = settings
+        self._suffix = f"X-Forwarded-Proto: {protocol.lower()}\r\nX-Forwarded-Port: {port}\r\n"
+        self.trace_ids = trace_ids
+
+    def prefix(self, source_ip: str, source_port: int) -> str:
+        """The X-Forwarded lines of a client that sends no X-Forwarded-For itself; the same for its whole connection."""
+        return self._forwarded_lines("", source_ip, source_port)
+
+    def _forwarded_lines(self, received: str, source_ip: str, source_port: int) -> str:
+        settings = self._settings
+        if settings.xff_mode == "append":
+            address = source_ip
+            if settings.xff_client_port:
+                address = f"[{source_ip}]:{source_port}" if ":" in source_ip else f"{source_ip}:{source_port}"
+            value = f"{received}, {address}" if received else address
+        elif settings.xff_mode == "preserve":
+            value = received
+        else:
+            value = ""
+        return f"X-Forwarded-For: {value}\r\n{self._suffix}" if value else self._suffix
+
+    def encode(self, head: RequestHead, prefix: str, source_port: int, trace: str) -> bytes:
+        """The request head for the target.
+
+        Args:
+            head: The client's head.
+            prefix: What `prefix()` said for this connection.
+            source_port: The client's TCP port.
+            trace: The value of X-Amzn-Trace-Id.
+        """
+        derived: _DerivedRequest | None = head.fields.derived
+        if derived is None or derived.owner is not self:
+            derived = head.fields.derived = self._derive(head.fields)
+        if derived.prefix is not None:
+            prefix = self._forwarded_lines(derived.prefix, head.source_ip, source_port)
+        if head.authority or head.version_minor == 0:
+            return self._encode_unusual(head, derived, prefix, trace)
+        return f"{head.line}\r\n{prefix}{derived.host_line}{trace}{derived.rest}".encode("latin-1")
+
+    def _encode_unusual(self, head: RequestHead, derived: _DerivedRequest, prefix: str, trace: str) -> bytes:
+        """Absolute-form targets name the host themselves; HTTP/1.0 clients may not name one."""
+        host_line = derived.host_line
+        if head.authority and not self._settings.preserve_host_header:
+            host_line = self._host_line(head.authority)
+        elif head.fields.host_count == 0:
+            host_line = self._host_line(self._dns_name)
+        line = f"{head.method} {head.target} HTTP/1.1"
+        return f"{line}\r\n{prefix}{host_line}{trace}{derived.rest}".encode("latin-1")
+
+    def _derive(self, fields: RequestFields) -> _DerivedRequest:
+        names = [name.lower() for name, _ in map(fields.fields.__getitem__, fields.special)]
+        lines = fields.lines.copy()
+        for index, name in zip(reversed(fields.special), reversed(names), strict=True):
+            if name in _NOT_FORWARDED:
+                del lines[index]
+        if self._settings.drop_invalid_header_fields:
+            lines = [line for line in lines if _CONFORMING_NAME(line.partition(":")[0])]
+        if fields.body_length == CHUNKED:
+            lines.append("Transfer-Encoding: chunked")
+        elif fields.body_length or "content-length" in names:
+            # One statement of the length, whatever the client made of it.
+            lines.append(f"Content-Length: {fields.body_length}")
+        if self._settings.preserve_host_header:
+            host_line = "".join(f"Host: {value}\r\n" for name, value in fields.fields if name.lower() == "host")
+        else:
+            host_line = f"Host: {self.outgoing_host(fields.host)}\r\n"
+        lines.append("\r\n")
+        return _DerivedRequest(
+            self, fields.forwarded_for or None, f"{host_line}X-Amzn-Trace-Id: ", "\r\n" + "\r\n".join(lines)
+        )
+
+    def _host_line(self, host: str) -> str:
+        return f"Host: {self.outgoing_host(host)}\r\nX-Amzn-Trace-Id: "
+
+    def outgoing_host(self, host: str) -> str:
+        """The Host header's value for the target when the client's is not preserved.
+
+        On the well-known ports any port is removed, on others the listener's is appended where there is none.
+        """
+        name, port = split_host(host)
+        name = name.lower()
+        if self._port in _WELL_KNOWN_PORTS:
+            return name
+        return f"{name}:{port or self._port}"
+
+
+def split_host(host: str) -> tuple[str, str]:
+    """A Host value's name and port; the port is "" when there is none. IPv6 addresses keep their brackets."""
+    if host.endswith("]"):
+        return host, ""
+    name, colon, port = host.rpartition(":")
+    return (name, port) if colon and port.isdigit() else (host.removesuffix(":"), "")
+
+
+class BodyMode(enum.IntEnum):
+    """How a response's body is framed towards the client."""
+
+    AS_RECEIVED = 0
+    """With the length that the target stated, or without a body."""
+    CHUNKED = 2
+    """In chunks of our own: the target sent chunks, or no length at all."""
+    UNTIL_CLOSE = 4
+    """Until the connection closes: the client speaks HTTP/1.0 and the length is not known."""
+
+
+def encode_response_head(head: ResponseHead, mode: BodyMode, keep_alive: bool, clock: WallClock) -> bytes:  # hot path
+    """The response head for the client; the clock's date is used only when the target sent none."""
+    derived: dict[int, bytes] | None = head.derived
+    if derived is None:
+        derived = head.derived = {}
+    key = mode + keep_alive
+    encoded = derived.get(key)
+    if encoded is None:
+        encoded, is_constant = _encode_response_head(head, mode, clock.http_date(), keep_alive=keep_alive)
+        if is_constant:
+            derived[key] = encoded
+    return encoded
+
+
+def _encode_response_head(head: ResponseHead, mode: BodyMode, date: str, *, keep_alive: bool) -> tuple[bytes, bool]:
+    """The encoded head, and whether it is the same every time."""
+    special, lines = head.special, head.lines
+    rest = lines.copy()
+    for index in sorted((index for indices in special.values() for index in indices), reverse=True):
+        del rest[index]
+    front = [f"HTTP/1.1 {head.status_line}"]
+    has_date = "date" in special
+    front.append(lines[special["date"][0]] if has_date else f"Date: {date}")
+    if "content-type" in special:
+        front.append(lines[special["content-type"][0]])
+    if mode is BodyMode.CHUNKED:
+        front.append("Transfer-Encoding: chunked")
+    elif mode is BodyMode.AS_RECEIVED:
+        # A HEAD's or a 304's answer may state a transfer coding that no body shows.
+        for name in ("content-length", "transfer-encoding"):
+            front += [lines[index] for index in special.get(name, ())]
+    front.append("Connection: keep-alive" if keep_alive else "Connection: close")
+    rest.append("\r\n")
+    return "\r\n".join(front + rest).encode("latin-1"), has_date

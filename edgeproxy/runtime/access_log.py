@@ -1,0 +1,219 @@
+"""The access log: the ALB's line format, and a writer that keeps files off the request path.
+
+One line is 34 fields (user guide, load-balancer-access-logs; the last one, ip_address, is on real lines but not in the
+guide's samples). What a whole connection or a whole second shares is rendered once; the rest is one f-string.
+
+`AccessLog` collects lines and gives them to a thread in blocks, so that a slow disk or a full pipe delays nobody.
+What it holds is bounded: when the thread is `MAX_WAITING_BLOCKS` behind, new lines are dropped and counted.
+"""
+
+from __future__ import annotations
+
+import queue
+import re
+import threading
+import time
+from typing import IO, TYPE_CHECKING, Final, Literal, NamedTuple, cast
+
+from edgeproxy.exchange.forwarding import split_host
+from edgeproxy.exchange.outcome import Outcome
+
+if TYPE_CHECKING:
+    from edgeproxy.exchange.record import ExchangeRecord
+    from edgeproxy.runtime.client_connection import ClientConnection
+
+BLOCK_LINES: Final = 256
+MAX_WAITING_BLOCKS: Final = 1024
+
+MAX_RECENT: Final = 1024
+"""Hosts and user agents whose escaped form is remembered."""
+
+_MILLIS: Final = tuple(f"{ms:03d}" for ms in range(1000))
+_MILLISECONDS: Final = tuple(f"0.{ms:03d}" for ms in range(1000))
+_UNSAFE: Final = re.compile(r'["\\\x00-\x1f\x7f-\xff]')
+_MAX_USER_AGENT: Final = 8 * 1024
+
+# The times of a request that was dispatched but never answered are all -1 (observed for connect timeouts and 460).
+_WITHOUT_TIMES: Final = frozenset(
+    {
+        Outcome.CONNECT_FAILED,
+        Outcome.CONNECT_TIMEOUT,
+        Outcome.TARGET_TLS_FAILED,
+        Outcome.CLIENT_LEFT,
+        Outcome.CLIENT_LEFT_SENDING,
+    }
+)
+
+
+def escape(text: str) -> str:
+    r"""A quoted field's content: quotes, backslashes, control and non-ASCII characters as `\xHH`."""
+    if text.isascii() and '"' not in text and "\\" not in text and text.isprintable():
+        return text
+    return _UNSAFE.sub(lambda match: f"\\x{ord(match[0]):02X}", text)
+
+
+def seconds(duration: float) -> str:
+    """A duration with milliseconds, as in `0.001`."""
+    if 0.0 <= duration < 1.0:
+        return _MILLISECONDS[int(duration * 1000)]
+    return f"{max(duration, 0.0):.3f}"
+
+
+class ConnectionPart(NamedTuple):
+    """What all lines of one connection share, rendered."""
+
+    client: str
+    tls: str
+    certificate: str
+    end: str
+
+
+def connection_part(client: ClientConnection) -> ConnectionPart:
+    """Fields 4, 15 and 16, 19 and 20, and 30 to 34 of a connection."""
+    tls = client.tls_facts
+    return ConnectionPart(
+        client=client.label,
+        tls="- -" if tls is None else f"{tls.cipher} {tls.protocol}",
+        certificate='"-" "-"' if tls is None else f'"{tls.domain_name}" "{tls.certificate_arn}"',
+        end=f'{client.trace_id} "-" "-" "-" {client.node_address}\n',
+    )
+
+
+class _Recent(dict[str, str]):
+    """A bounded dict for texts that repeat: hosts and user agents."""
+
+    def keep(self, key: str, value: str) -> str:
+        if len(self) >= MAX_RECENT:
+            self.clear()
+        self[key] = value
+        return value
+
+
+class LineFormat:  # hot path
+    """Renders the lines of one listener."""
+
+    __slots__ = ("_agents", "_dns_name", "_port", "_scheme", "_second", "_second_text", "_start", "_urls")
+
+    def __init__(self, *, load_balancer: str, dns_name: str, protocol: Literal["HTTP", "HTTPS"], port: int) -> None:
+        """`load_balancer` is the resource, `app/NAME/ID`."""
+        self._scheme = protocol.lower()
+        self._port = port
+        self._dns_name = dns_name
+        self._start = f"Z {load_balancer} "
+        self._second = -1
+        self._second_text = ""
+        self._urls = _Recent()
+        self._agents = _Recent()
+
+    def render(self, record: ExchangeRecord, now: float, offset: float) -> str:
+        """The line of an exchange that ended at `now`, on the record's clock; `offset` makes it seconds since 1970."""
+        shared = cast("ClientConnection", record.client).log_part
+        head = record.head
+        target = record.target
+        group = record.group
+        label = "-" if target is None else target.label
+        status = record.target_status or "-"
+        if head is None:
+            request = f"- {self._scheme}://{self._dns_name}:{self._port}- -"
+            agent = "-"
+        else:
+            fields = head.fields
+            host = head.authority or fields.host
+            base = self._urls.get(host) or self._base_url(host)
+            version = "HTTP/1.1" if head.version_minor else "HTTP/1.0"
+            request = f"{head.method} {base}{escape(head.target)} {version}"
+            agent = self._agents.get(fields.user_agent) or self._agent(fields.user_agent)
+        ended, begun = now + offset, record.arrived + offset
+        ended_second, begun_second = int(ended), int(begun)
+        if ended_second != self._second:
+            self._tick(ended_second)
+        text = self._second_text
+        # Arrival has millisecond resolution, padded with zeros (observed).
+        begun_text = text if begun_second == ended_second else _format_second(begun_second)
+        return (
+            f"{self._scheme} {text}.{int((ended - ended_second) * 1e6):06d}{self._start}{shared.client} {label} "
+            f"{_times(record, now)} {record.status} {status} {record.received_bytes} {record.sent_bytes} "
+            f'"{request}" "{agent}" {shared.tls} {"-" if group is None else group.arn} "{record.trace_id or "-"}" '
+            f"{shared.certificate} {record.priority} {begun_text}.{_MILLIS[int((begun - begun_second) * 1000)]}000Z "
+            f'"{record.actions or "-"}" "{escape(record.redirect_url) if record.redirect_url else "-"}" "-" '
+            f'"{label}" "{status}" "-" "-" {shared.end}'
+        )
+
+    def _base_url(self, host: str) -> str:
+        name = split_host(host or self._dns_name)[0].lower()
+        return self._urls.keep(host, escape(f"{self._scheme}://{name}:{self._port}"))
+
+    def _agent(self, agent: str) -> str:
+        return self._agents.keep(agent, escape(agent[:_MAX_USER_AGENT]) or "-")
+
+    def _tick(self, second: int) -> None:
+        self._second = second
+        self._second_text = _format_second(second)
+
+
+def _format_second(second: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+
+
+def _times(record: ExchangeRecord, now: float) -> str:
+    """Fields 6 to 8: until sent to the target, until its response head, until the response was passed on."""
+    dispatched, answered = record.dispatched, record.answered
+    if answered:
+        # The response starts towards the client in the same moment: nothing is buffered.
+        return f"{seconds(dispatched - record.arrived)} {seconds(answered - dispatched)} 0.000"
+    if not dispatched or record.outcome in _WITHOUT_TIMES:
+        return "-1 -1 -1"
+    request = seconds(dispatched - record.arrived)
+    if record.outcome is Outcome.TARGET_SILENT:
+        return f"{request} -1 -1"
+    return f"{request} {seconds(now - dispatched)} -1"
+
+
+class AccessLog:
+    """Collects lines and writes them in blocks from a thread of its own."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        """`stream` is closed by whoever opened it."""
+        self._stream = stream
+        self._lines: list[str] = []
+        self._blocks: queue.Queue[list[str] | None] = queue.Queue(MAX_WAITING_BLOCKS)
+        self._thread: threading.Thread | None = None
+        self.dropped = 0
+        """Lines that were lost because the stream could not take them."""
+
+    def write(self, line: str) -> None:  # hot path
+        """Takes one line, its line feed included."""
+        lines = self._lines
+        lines.append(line)
+        if len(lines) >= BLOCK_LINES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Hands the collected lines to the thread; called once per deadline sweep as well."""
+        if not self._lines:
+            return
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="edgeproxy-access-log", daemon=True)
+            self._thread.start()
+        try:
+            self._blocks.put_nowait(self._lines)
+        except queue.Full:
+            self.dropped += len(self._lines)
+        self._lines = []
+
+    def close(self) -> None:
+        """Writes what is left; blocks until it is written."""
+        self.flush()
+        if self._thread is not None:
+            self._blocks.put(None)
+            self._thread.join()
+            self._thread = None
+
+    def _run(self) -> None:
+        while (block := self._blocks.get()) is not None:
+            try:
+                self._stream.write("".join(block))
+                self._stream.flush()
+            except (OSError, ValueError):
+                # The reader of a pipe has gone, or the disk is full: serving goes on.
+                self.dropped += len(block)

@@ -1,0 +1,325 @@
+"""ClientConnection: the asyncio Protocol that faces a client. It adapts; the codec reads, the exchange decides.
+
+One exchange at a time: the codec holds pipelined requests back until `end_response`. A connection that must close
+does so when the answer is delivered; if the client is still sending, its bytes are thrown away for a while first,
+because closing a socket with unread bytes resets it and may destroy the answer on its way (RFC 9112 section 9.6).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from time import monotonic
+from typing import TYPE_CHECKING, Final, cast
+
+from edgeproxy.errors import ProtocolError
+from edgeproxy.exchange.exchange import Exchange
+from edgeproxy.protocol.h1_server import H1ServerCodec
+from edgeproxy.runtime.access_log import ConnectionPart, connection_part
+from edgeproxy.runtime.target_connection import HIGH_WATER
+
+if TYPE_CHECKING:
+    import ssl
+
+    from edgeproxy.exchange.forwarding import RequestForwarding
+    from edgeproxy.protocol.memo import Memo
+    from edgeproxy.protocol.message import RequestFields, RequestHead
+    from edgeproxy.runtime.listener import ListenerSocket
+    from edgeproxy.runtime.tls import TlsFacts
+
+LINGER_SECONDS: Final = 5.0
+"""How long a client that should stop sending is listened to before its connection closes; nginx's value."""
+
+
+class ClientConnection(asyncio.Protocol):  # hot path
+    """One connection from one client."""
+
+    __slots__ = (  # noqa: RUF023 - grouped by how long they live
+        # per connection
+        "_codec",
+        "_listener",
+        "_transport",
+        "_trace_id",
+        "_log_part",
+        "_tls_facts",
+        "established",
+        "feed",
+        "label",
+        "max_age",
+        "source_ip",
+        "source_port",
+        # derived from the listener's current configuration
+        "_prefix",
+        "_prefix_owner",
+        # per request
+        "_is_blocked",
+        "_is_held",
+        "_is_paused",
+        "_linger_until",
+        "_unsent",
+        "_progress",
+        "exchange",
+        "last_activity",
+    )
+
+    def __init__(self, listener: ListenerSocket, memo: Memo[RequestFields]) -> None:
+        self._listener = listener
+        self._codec = H1ServerCodec(self, memo)
+        self.feed = self._codec.feed
+        self._transport: asyncio.Transport | None = None
+        self._trace_id = ""
+        self._tls_facts: TlsFacts | None = None
+        self._log_part: ConnectionPart | None = None
+        self.source_ip = ""
+        self.source_port = 0
+        self.label = "-"
+        self._prefix = ""
+        self._prefix_owner: RequestForwarding | None = None
+        self._is_blocked = False
+        self._is_held = False
+        self._is_paused = False
+        self._linger_until = 0.0
+        self._unsent = 0
+        self._progress = 0.0
+        self.exchange: Exchange | None = None
+        self.established = self.last_activity = monotonic()
+        # Fixed when the connection is made (user guide, edit-load-balancer-attributes, client keep-alive duration).
+        self.max_age = listener.client_keep_alive
+
+    # ---- asyncio
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The connection is there."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=HIGH_WATER)
+        source = transport.get_extra_info("peername") or ("", 0)
+        # IPv4 clients of a dual-stack socket come as ::ffff:192.0.2.1.
+        self.source_ip = source[0].removeprefix("::ffff:")
+        self.source_port = source[1]
+        self.label = f"{self.source_ip}:{self.source_port}"
+        self._listener.on_opened(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes have come."""
+        self.last_activity = monotonic()
+        self.feed(data)
+
+    def eof_received(self) -> None:
+        """The other end sends no more."""
+        # A client that has closed its sending side is treated as gone, as nginx does.
+        self._on_left()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone."""
+        self._on_left()
+        self._transport = None
+        self._listener.on_closed(self)
+
+    def _on_left(self) -> None:
+        exchange = self.exchange
+        if exchange is not None:
+            self.exchange = None
+            exchange.on_client_lost()
+        self._codec.stop()
+
+    def pause_writing(self) -> None:
+        """More is unsent than the high mark."""
+        self._is_blocked = True
+        if self.exchange is not None:
+            self.exchange.on_client_blocked()
+
+    def resume_writing(self) -> None:
+        """What was unsent has gone out."""
+        self._is_blocked = False
+        if self.exchange is not None:
+            self.exchange.on_client_drained()
+        elif self._is_held:
+            self._is_held = False
+            self._next_request()
+
+    # ---- RequestSink
+
+    def on_request(self, head: RequestHead, data: bytes, is_complete: bool) -> None:
+        """The codec has read a head: the exchange begins, under the configuration of this moment."""
+        head.source_ip = self.source_ip
+        exchange = self.exchange = Exchange(self, self._listener.context, head, self.last_activity)
+        exchange.begin(data, is_complete)
+
+    def on_request_body(self, data: bytes, is_complete: bool) -> None:
+        """The codec has read some of the body."""
+        if self.exchange is not None:
+            self.exchange.on_request_body(data, is_complete)
+        elif is_complete:
+            self._close()
+
+    def on_request_error(self, error: ProtocolError) -> None:
+        """The client broke the protocol."""
+        exchange = self.exchange
+        if exchange is not None:
+            exchange.on_request_error(error)
+        elif self._linger_until == 0.0:
+            self.exchange = exchange = Exchange(self, self._listener.context, None, self.last_activity)
+            exchange.refuse(error)
+
+    def on_pipeline_full(self) -> None:
+        """Enough requests wait; the rest stays in the socket."""
+        self.pause_reading()
+
+    # ---- ClientPort
+
+    @property
+    def must_close(self) -> bool:
+        """Draining, or the connection has reached its age."""
+        return self._listener.is_draining or self.last_activity - self.established > self.max_age
+
+    def forwarded_prefix(self, forwarding: RequestForwarding) -> str:
+        """The X-Forwarded lines of this client, made once per configuration."""
+        if self._prefix_owner is not forwarding:
+            self._prefix_owner = forwarding
+            self._prefix = forwarding.prefix(self.source_ip, self.source_port)
+        return self._prefix
+
+    def write(self, data: bytes) -> None:
+        """Sends bytes to the client."""
+        if self._transport is not None:
+            self._transport.write(data)
+
+    def end_response(self, keep_alive: bool) -> None:
+        """The response is out."""
+        self.exchange = None
+        if not keep_alive or self._listener.is_draining:
+            self._end_connection()
+        elif self._is_blocked:
+            # The next answer would only lengthen a queue that the client does not read.
+            self._is_held = True
+        else:
+            self._next_request()
+
+    def _next_request(self) -> None:
+        if self._is_paused:
+            self.resume_reading()
+        self._codec.next_request()
+
+    def _end_connection(self) -> None:
+        """Closes when everything is delivered, after lingering for a client that is still sending."""
+        if not (self._codec.is_reading_body or self._codec.is_stopped):
+            self._close()
+            return
+        self._linger_until = self.last_activity + LINGER_SECONDS * self._listener.time_scale
+        if self._is_paused:
+            self.resume_reading()
+        transport = self._transport
+        if transport is not None and transport.can_write_eof() and not transport.is_closing():
+            transport.write_eof()
+
+    def _close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Cuts the connection."""
+        self.exchange = None
+        self._codec.stop()
+        if self._transport is not None:
+            self._transport.abort()
+
+    def pause_reading(self) -> None:
+        """Stops reading until resumed."""
+        self._is_paused = True
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Goes on reading."""
+        self._is_paused = False
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    # ---- time and shutdown
+
+    def check(self, now: float, idle_timeout: float) -> None:
+        """Called by the deadline sweep: is it time to give up on this connection?"""
+        if self._linger_until:
+            if now >= self._linger_until:
+                self._abort_or_close()
+            return
+        exchange = self.exchange
+        if exchange is None:
+            if now - self.last_activity > idle_timeout:
+                self._on_idle_between_requests()
+            return
+        port = exchange.port
+        last = self.last_activity if port is None else max(self.last_activity, port.last_activity)
+        if now - max(last, self._last_progress(now)) > idle_timeout:
+            exchange.on_idle(is_client_paused=self._is_paused)
+
+    def _last_progress(self, now: float) -> float:
+        """When the client last took bytes that wait for it: a full buffer that shrinks is a sign of life."""
+        unsent = self._transport.get_write_buffer_size() if self._transport is not None else 0
+        if unsent != self._unsent:
+            self._unsent = unsent
+            self._progress = now
+        return self._progress
+
+    def _on_idle_between_requests(self) -> None:
+        if self._codec.is_idle or self._is_blocked:
+            self._abort_or_close()
+        else:
+            # Part of a request came and then nothing (user guide, load-balancer-troubleshooting, HTTP 408).
+            self._codec.stop()
+            self.on_request_error(ProtocolError(408, "the request did not arrive in time"))
+
+    def _abort_or_close(self) -> None:
+        """A client that does not read is not waited for."""
+        if self._is_blocked:
+            self.abort()
+        else:
+            self._close()
+
+    def drain(self) -> None:
+        """Closes now if nothing is under way; otherwise the response that is under way ends the connection."""
+        if self.exchange is None and not self._linger_until:
+            self._abort_or_close()
+
+    def cut(self) -> None:
+        """The time for finishing has run out."""
+        if self.exchange is not None:
+            self.exchange.on_shutdown()
+        if self._transport is not None:
+            self._transport.abort()
+
+    # ---- for the logs
+
+    @property
+    def log_part(self) -> ConnectionPart:
+        """What all log lines of this connection share."""
+        part = self._log_part
+        if part is None:
+            part = self._log_part = connection_part(self)
+        return part
+
+    @property
+    def trace_id(self) -> str:
+        """The same on every log line of this connection: `TID_` and 32 hex digits."""
+        if not self._trace_id:
+            self._trace_id = f"TID_{secrets.token_hex(16)}"
+        return self._trace_id
+
+    @property
+    def tls_facts(self) -> TlsFacts | None:
+        """What was negotiated; None without TLS."""
+        if self._tls_facts is None and self._listener.tls is not None and self._transport is not None:
+            ssl_object = cast("ssl.SSLObject | None", self._transport.get_extra_info("ssl_object"))
+            if ssl_object is not None:
+                self._tls_facts = self._listener.tls.describe(ssl_object)
+        return self._tls_facts
+
+    @property
+    def node_address(self) -> str:
+        """The load balancer's own address on this connection."""
+        name = self._transport.get_extra_info("sockname") if self._transport is not None else None
+        return cast("str", name[0]).removeprefix("::ffff:") if name else "-"
+
+    def __repr__(self) -> str:
+        state = "idle" if self.exchange is None else repr(self.exchange)
+        return f"<ClientConnection {self.label} {state}>"

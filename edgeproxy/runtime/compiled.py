@@ -1,0 +1,163 @@
+"""Topology to what exchanges use: routing tables, actions, forwarding.
+
+It is built aside and swapped in as one object per listener. Building has no side effects on what is serving, so an
+error while building leaves everything as it was. The live side of target groups (`TargetGroupState`) is found by name
+and reused: a reload forgets neither health nor counters.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, NamedTuple
+
+from edgeproxy.balancing.group import TargetGroupState
+from edgeproxy.balancing.weighted import WeightedGroups
+from edgeproxy.exchange.actions import CompiledAction, FixedResponseAction, ForwardAction, RedirectAction
+from edgeproxy.exchange.context import ExchangeContext
+from edgeproxy.exchange.forwarding import RequestForwarding
+from edgeproxy.exchange.trace import TraceIds
+from edgeproxy.model import ids
+from edgeproxy.rules.table import RoutingTable
+from edgeproxy.runtime.access_log import AccessLog, LineFormat
+from edgeproxy.runtime.ledger import Ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from edgeproxy.exchange.ports import TargetDialer
+    from edgeproxy.model.action import Action
+    from edgeproxy.model.listener import Listener
+    from edgeproxy.model.load_balancer import LoadBalancer, LoadBalancerSettings
+    from edgeproxy.model.topology import Topology
+    from edgeproxy.runtime.clock import Clock
+    from edgeproxy.runtime.metrics import Metrics
+
+ListenerKey = tuple[str, int]
+"""A load balancer's name and a declared port."""
+
+
+class CompiledListener(NamedTuple):
+    """One listener, ready to serve."""
+
+    load_balancer: str
+    listener: Listener
+    settings: LoadBalancerSettings
+    context: ExchangeContext
+
+
+class Compiled(NamedTuple):
+    """A whole topology, ready to serve."""
+
+    topology: Topology
+    listeners: dict[ListenerKey, CompiledListener]
+    groups: dict[str, TargetGroupState]
+    in_use: frozenset[str]
+    """Names of the target groups that some rule refers to."""
+
+
+class Compiler:
+    """Compiles topologies for one proxy."""
+
+    def __init__(
+        self,
+        *,
+        dialer: TargetDialer,
+        metrics: Metrics,
+        access_log: AccessLog | None,
+        clock: Clock,
+        draw: Callable[[], float] | None = None,
+    ) -> None:
+        self._dialer = dialer
+        self._metrics = metrics
+        self._access_log = access_log
+        self._clock = clock
+        self._draw = draw or random.Random().random  # noqa: S311 - a lottery between target groups, not a secret
+        self._trace_ids = TraceIds()
+
+    def compile(self, topology: Topology, live_groups: dict[str, TargetGroupState]) -> Compiled:
+        """Everything the topology asks for, around the live states of the groups that stay.
+
+        Raises:
+            ConfigError: a condition cannot be compiled.
+        """
+        groups = {
+            group.name: live_groups.get(group.name) or _new_group(topology, group.name)
+            for group in topology.target_groups
+        }
+        listeners = {
+            (balancer.name, listener.port): CompiledListener(
+                load_balancer=balancer.name,
+                listener=listener,
+                settings=balancer.settings,
+                context=self._context(topology, balancer, listener, groups),
+            )
+            for balancer in topology.load_balancers
+            for listener in balancer.listeners
+        }
+        in_use = frozenset(
+            topology.target_group(entry.target_group_arn).name
+            for balancer in topology.load_balancers
+            for listener in balancer.listeners
+            for action in _all_actions(listener)
+            for entry in action.forward_targets
+        )
+        return Compiled(topology, listeners, groups, in_use)
+
+    def _context(
+        self, topology: Topology, balancer: LoadBalancer, listener: Listener, groups: dict[str, TargetGroupState]
+    ) -> ExchangeContext:
+        dns_name = ids.load_balancer_dns_name(topology.region, balancer.name, balancer.scheme)
+
+        def action(priority: str, actions: tuple[Action, ...]) -> CompiledAction:
+            routing = max(actions, key=lambda each: each.order or 0)
+            if routing.redirect_config is not None:
+                return RedirectAction(
+                    priority,
+                    routing.redirect_config,
+                    protocol=listener.protocol,
+                    port=listener.port,
+                    default_host=dns_name,
+                )
+            if routing.fixed_response_config is not None:
+                return FixedResponseAction(priority, routing.fixed_response_config)
+            weighted = [
+                (groups[topology.target_group(entry.target_group_arn).name], entry.weight)
+                for entry in routing.forward_targets
+            ]
+            return ForwardAction(priority, WeightedGroups(weighted, self._draw).choose)
+
+        return ExchangeContext(
+            routing=RoutingTable.build(
+                ((rule, action(str(rule.priority), rule.actions)) for rule in listener.rules),
+                default=action("0", listener.default_actions),
+            ),
+            forwarding=RequestForwarding(
+                protocol=listener.protocol,
+                port=listener.port,
+                dns_name=dns_name,
+                settings=balancer.settings,
+                trace_ids=self._trace_ids,
+            ),
+            dialer=self._dialer,
+            ledger=Ledger(
+                counters=self._metrics.load_balancers[balancer.name],
+                log=self._access_log,
+                line_format=LineFormat(
+                    load_balancer=ids.load_balancer_resource(balancer.name),
+                    dns_name=dns_name,
+                    protocol=listener.protocol,
+                    port=listener.port,
+                ),
+                clock=self._clock,
+            ),
+            clock=self._clock,
+            allows_several_hosts=balancer.settings.preserve_host_header,
+        )
+
+
+def _new_group(topology: Topology, name: str) -> TargetGroupState:
+    return TargetGroupState(name, ids.target_group_arn(topology.account_id, topology.region, name))
+
+
+def _all_actions(listener: Listener) -> list[Action]:
+    return [*listener.default_actions, *(action for rule in listener.rules for action in rule.actions)]

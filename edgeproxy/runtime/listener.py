@@ -1,0 +1,196 @@
+"""ListenerSocket: one listener's sockets, its connections, and the configuration they read for each request."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from edgeproxy.errors import BindError
+from edgeproxy.runtime.client_connection import ClientConnection
+
+if TYPE_CHECKING:
+    from edgeproxy.exchange.context import ExchangeContext
+    from edgeproxy.protocol.memo import Memo
+    from edgeproxy.protocol.message import RequestFields
+    from edgeproxy.runtime.metrics import LoadBalancerCounters
+    from edgeproxy.runtime.tls import ListenerTls
+
+BACKLOG: Final = 2048
+
+_REASONS: Final = {
+    errno.EADDRINUSE: "it is taken by another process",
+    errno.EACCES: "this user may not bind it",
+    errno.EADDRNOTAVAIL: "the address does not belong to this machine",
+}
+
+
+class Bind(NamedTuple):
+    """Where a listener is really bound. `host` None means all interfaces; port 0 any free one."""
+
+    host: str | None
+    port: int
+
+
+class ListenerSocket:
+    """One listener while it is open.
+
+    Attributes:
+        context: What exchanges that begin now use; replaced as a whole by a reload.
+        idle_timeout: Seconds.
+        client_keep_alive: Seconds that a client connection may last.
+        is_draining: Every response closes its connection.
+        connections: The open client connections.
+    """
+
+    def __init__(
+        self,
+        *,
+        load_balancer: str,
+        port: int,
+        tls: ListenerTls | None,
+        context: ExchangeContext,
+        counters: LoadBalancerCounters,
+        memo: Memo[RequestFields],
+        idle_timeout: float,
+        client_keep_alive: float,
+        time_scale: float,
+    ) -> None:
+        self.load_balancer = load_balancer
+        self.port = port
+        self.tls = tls
+        self.context = context
+        self.counters = counters
+        self.idle_timeout = idle_timeout
+        self.client_keep_alive = client_keep_alive
+        self.time_scale = time_scale
+        self.is_draining = False
+        self.connections: set[ClientConnection] = set()
+        self._memo = memo
+        self._sockets: list[socket.socket] = []
+        self._servers: list[asyncio.Server] = []
+        self.addresses: list[tuple[str, int]] = []
+
+    @property
+    def protocol(self) -> str:
+        """HTTP or HTTPS."""
+        return "HTTP" if self.tls is None else "HTTPS"
+
+    def bind(self, bind: Bind) -> None:
+        """Takes the port; clients queue up until `serve`.
+
+        Raises:
+            BindError: the port is taken or forbidden.
+        """
+        self._sockets = _bind(bind)
+        for sock in self._sockets:
+            host, port = sock.getsockname()[:2]
+            self.addresses.append((host, port))
+
+    async def serve(self, tls: ListenerTls | None) -> None:
+        """Accepts with this TLS from now on.
+
+        Each set of servers has its own copies of the sockets, so the kernel's queue outlives a change and no client is
+        turned away.
+        """
+        if self._servers and tls is self.tls:
+            return
+        before, self._servers = self._servers, []
+        self.tls = tls
+        for sock in self._sockets:
+            server = await asyncio.get_running_loop().create_server(
+                self._connection,
+                sock=sock.dup(),
+                backlog=BACKLOG,
+                ssl=tls.context if tls is not None else None,
+                ssl_handshake_timeout=max(60.0 * self.time_scale, 1.0) if tls is not None else None,
+            )
+            self._servers.append(server)
+        for server in before:
+            server.close()
+
+    def _connection(self) -> ClientConnection:
+        return ClientConnection(self, self._memo)
+
+    def stop_accepting(self) -> None:
+        """Closes the listening sockets; connections go on."""
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
+        for sock in self._sockets:
+            sock.close()
+        self._sockets.clear()
+
+    def drain(self) -> None:
+        """Stops accepting, closes idle connections, and lets the others close with their response."""
+        self.is_draining = True
+        self.stop_accepting()
+        for connection in list(self.connections):
+            connection.drain()
+
+    def cut(self) -> None:
+        """Closes every connection now."""
+        for connection in list(self.connections):
+            connection.cut()
+
+    def check(self, now: float) -> None:
+        """The deadline sweep's visit."""
+        for connection in list(self.connections):
+            connection.check(now, self.idle_timeout)
+
+    def on_opened(self, connection: ClientConnection) -> None:
+        """A client has connected."""
+        self.connections.add(connection)
+        self.counters.active_connections += 1
+        self.counters.new_connections += 1
+        if self.is_draining:
+            connection.drain()
+
+    def on_closed(self, connection: ClientConnection) -> None:
+        """A client connection is gone."""
+        if connection in self.connections:
+            self.connections.discard(connection)
+            self.counters.active_connections -= 1
+
+    def __repr__(self) -> str:
+        return f"<ListenerSocket {self.protocol}:{self.port} at {self.addresses} connections={len(self.connections)}>"
+
+
+def _bind(bind: Bind) -> list[socket.socket]:
+    """The bound sockets of a listener: one, or an IPv4 and an IPv6 one for all interfaces."""
+    if bind.host is not None:
+        return [_bind_one(bind.host, bind.port)]
+    first = _bind_one("0.0.0.0", bind.port)
+    if not socket.has_ipv6:
+        return [first]
+    try:
+        return [first, _bind_one("::", first.getsockname()[1])]
+    except BindError as error:
+        # Machines without IPv6, such as many containers, do without; a port that is taken there is an error all the
+        # same.
+        if bind.port and error.reason == _REASONS[errno.EADDRINUSE]:
+            first.close()
+            raise
+        return [first]
+
+
+def _bind_one(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        sock = socket.socket(family, socket.SOCK_STREAM)
+    except OSError as error:
+        raise BindError(host, port, error.strerror or str(error)) from error
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.setblocking(False)
+        sock.bind((host, port))
+        # Listening here as well: two processes that share an address by SO_REUSEADDR only find out now.
+        sock.listen(BACKLOG)
+    except OSError as error:
+        sock.close()
+        reason = _REASONS.get(error.errno or 0) or error.strerror or str(error)
+        raise BindError(host, port, reason) from error
+    return sock

@@ -1,0 +1,307 @@
+"""EdgeProxy: a whole load balancer in this process. Start it, apply topologies to it, ask it, stop it.
+
+A change of configuration is built aside and then swapped in: new listeners are bound first, so that a port that is
+taken leaves the old configuration serving; then each listener's context is replaced. Exchanges that are under way
+keep the context they began with. Nothing in here is global: a process may hold several proxies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from edgeproxy.errors import ConfigError, EdgeProxyError
+from edgeproxy.model.topology import Topology
+from edgeproxy.protocol.h1_server import request_fields_memo
+from edgeproxy.runtime.clock import Clock
+from edgeproxy.runtime.compiled import Compiled, CompiledListener, Compiler, ListenerKey
+from edgeproxy.runtime.deadlines import DeadlineSweep
+from edgeproxy.runtime.health_checker import GroupHealthChecker
+from edgeproxy.runtime.listener import Bind, ListenerSocket
+from edgeproxy.runtime.metrics import Metrics
+from edgeproxy.runtime.resolver import Resolve, resolve
+from edgeproxy.runtime.status import ListenerStatus, ProxyState, TargetGroupStatus, TargetStatus
+from edgeproxy.runtime.target_pool import TargetPools
+from edgeproxy.runtime.tls import CertificateLocator, ListenerTls, target_context
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Mapping
+
+    from edgeproxy.balancing.group import TargetGroupState
+    from edgeproxy.balancing.target_state import TargetState
+    from edgeproxy.model.target_group import TargetGroup
+    from edgeproxy.runtime.access_log import AccessLog
+
+__all__ = ["Bind", "EdgeProxy", "ProxyState"]
+
+_log = logging.getLogger("edgeproxy")
+
+CERTIFICATE_CHECK_SECONDS = 1.0
+"""How often certificate files are looked at, on the real clock whatever the time scale."""
+
+
+class EdgeProxy:
+    """An application load balancer."""
+
+    def __init__(
+        self,
+        *,
+        certificates: CertificateLocator | None = None,
+        binds: Mapping[int, Bind] | None = None,
+        time_scale: float = 1.0,
+        access_log: AccessLog | None = None,
+        clock: Clock | None = None,
+        resolve_name: Resolve = resolve,
+    ) -> None:
+        """A proxy that is not started.
+
+        Args:
+            certificates: Finds the files behind `CertificateArn`; needed for HTTPS listeners.
+            binds: Where declared ports are really bound; one that is not named is bound as declared, on all interfaces.
+            time_scale: Every duration of the load balancer times this.
+            access_log: Gets a line per request; closed by whoever made it.
+            clock: The time.
+            resolve_name: Gives the addresses of targets that are registered by name.
+        """
+        self._certificates = certificates
+        self._binds = dict(binds or {})
+        self._time_scale = time_scale
+        self._access_log = access_log
+        self._clock = clock or Clock()
+        self._resolve = resolve_name
+        self._memo = request_fields_memo()
+        self._listeners: dict[ListenerKey, ListenerSocket] = {}
+        self._leaving: list[ListenerSocket] = []
+        self._groups: dict[str, TargetGroupState] = {}
+        self._checkers: dict[str, GroupHealthChecker] = {}
+        self._target_tls: ssl.SSLContext | None = None
+        self._certificates_checked = 0.0
+        self._compiled: Compiled | None = None
+        self._applying = asyncio.Lock()
+        self.metrics = Metrics()
+        self.state = ProxyState.STARTING
+        self._pools = TargetPools(self._clock, time_scale=time_scale)
+        self._sweep = DeadlineSweep(self._clock.now, time_scale=time_scale)
+        self._compiler = Compiler(dialer=self._pools, metrics=self.metrics, access_log=access_log, clock=self._clock)
+
+    # ---- life
+
+    async def start(self, topology: Topology) -> None:
+        """Binds every listener and starts the health checks.
+
+        Raises:
+            BindError: a port is taken or forbidden; nothing is left open.
+            ConfigError: a certificate cannot be used.
+        """
+        self._sweep.visit(self._on_sweep)
+        try:
+            await self.apply(topology)
+        except BaseException:
+            await self.stop(0)
+            raise
+        self._sweep.start()
+        self.state = ProxyState.RUNNING
+
+    async def apply(self, topology: Topology) -> None:
+        """Makes this the running topology.
+
+        Raises:
+            BindError, ConfigError: it cannot be; the old one goes on serving.
+        """
+        async with self._applying:
+            compiled = self._compiler.compile(topology, self._groups)
+            tls = {key: self._tls_for(key, wanted) for key, wanted in compiled.listeners.items()}
+            opened = await self._open_new(compiled, tls)
+            await self._commit(compiled, tls, opened)
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Stops accepting, lets running requests finish for at most `grace_seconds`, and closes everything."""
+        if self.state is ProxyState.STOPPED:
+            return
+        self.state = ProxyState.DRAINING
+        listeners = [*self._listeners.values(), *self._leaving]
+        for listener in listeners:
+            listener.drain()
+        deadline = self._clock.now() + grace_seconds
+        # Polling, because what is waited for is spread over many connections and happens once in a process's life.
+        while any(listener.connections for listener in listeners) and self._clock.now() < deadline:
+            await asyncio.sleep(min(self._sweep.interval, 0.02))
+        for listener in listeners:
+            listener.cut()
+        self._sweep.stop()
+        for checker in self._checkers.values():
+            await checker.close()
+        self._checkers.clear()
+        await self._pools.close()
+        # Transports report their end in the loop's next rounds.
+        for _ in range(3):
+            await asyncio.sleep(0)
+        if self._access_log is not None:
+            self._access_log.flush()
+        self.state = ProxyState.STOPPED
+
+    # ---- questions
+
+    @property
+    def topology(self) -> Topology:
+        """What is running."""
+        return self._compiled.topology if self._compiled is not None else Topology()
+
+    @property
+    def listeners(self) -> list[ListenerStatus]:
+        """The open listeners, in the order of the topology."""
+        return [
+            ListenerStatus(listener.load_balancer, listener.protocol, listener.port, listener.addresses)
+            for listener in self._listeners.values()
+        ]
+
+    @property
+    def target_groups(self) -> list[TargetGroupStatus]:
+        """The target groups with what is known of their targets."""
+        return [self._group_status(group) for group in self.topology.target_groups]
+
+    def _group_status(self, group: TargetGroup) -> TargetGroupStatus:
+        state = self._groups[group.name]
+        own_port = group.health_check_port == "traffic-port"
+        targets = [
+            TargetStatus(
+                id=target.id,
+                port=target.port,
+                health_check_port=str(target.port if own_port else group.health_check_port),
+                health=target.health,
+                address=target.address,
+            )
+            for target in state.targets.values()
+        ]
+        return TargetGroupStatus(group.name, state.arn, state.is_failing_open, targets)
+
+    # ---- applying
+
+    def _tls_for(self, key: ListenerKey, wanted: CompiledListener) -> ListenerTls | None:
+        """The listener's TLS: the one in use if nothing about it was changed."""
+        if wanted.listener.protocol != "HTTPS":
+            return None
+        live = self._listeners.get(key)
+        running = self._compiled.listeners.get(key) if self._compiled is not None else None
+        if live is not None and live.tls is not None and running is not None:
+            before, after = running.listener, wanted.listener
+            if (before.certificates, before.effective_ssl_policy) == (after.certificates, after.effective_ssl_policy):
+                return live.tls
+        if self._certificates is None:
+            raise ConfigError("Certificates", None, "This proxy was given no way to find certificates.")
+        return ListenerTls(wanted.listener, self._certificates)
+
+    async def _open_new(
+        self, compiled: Compiled, tls: Mapping[ListenerKey, ListenerTls | None]
+    ) -> dict[ListenerKey, ListenerSocket]:
+        """The listeners that are not open yet, bound but not known to anybody; all or none."""
+        opened: dict[ListenerKey, ListenerSocket] = {}
+        try:
+            for key, wanted in compiled.listeners.items():
+                if key in self._listeners:
+                    continue
+                listener = ListenerSocket(
+                    load_balancer=wanted.load_balancer,
+                    port=wanted.listener.port,
+                    tls=tls[key],
+                    context=wanted.context,
+                    counters=self.metrics.load_balancers[wanted.load_balancer],
+                    memo=self._memo,
+                    idle_timeout=wanted.settings.idle_timeout_seconds * self._time_scale,
+                    client_keep_alive=wanted.settings.client_keep_alive_seconds * self._time_scale,
+                    time_scale=self._time_scale,
+                )
+                listener.bind(self._binds.get(listener.port, Bind(None, listener.port)))
+                opened[key] = listener
+        except EdgeProxyError:
+            for listener in opened.values():
+                listener.stop_accepting()
+            raise
+        return opened
+
+    async def _commit(
+        self,
+        compiled: Compiled,
+        tls: Mapping[ListenerKey, ListenerTls | None],
+        opened: Mapping[ListenerKey, ListenerSocket],
+    ) -> None:
+        """From here on nothing can fail."""
+        self._update_groups(compiled)
+        for key in [key for key in self._listeners if key not in compiled.listeners]:
+            leaving = self._listeners.pop(key)
+            leaving.drain()
+            self._leaving.append(leaving)
+        for key, wanted in compiled.listeners.items():
+            listener = opened.get(key) or self._listeners[key]
+            listener.context = wanted.context
+            listener.idle_timeout = wanted.settings.idle_timeout_seconds * self._time_scale
+            listener.client_keep_alive = wanted.settings.client_keep_alive_seconds * self._time_scale
+            await listener.serve(tls[key])
+        self._listeners = {key: opened.get(key) or self._listeners[key] for key in compiled.listeners}
+        self._compiled = compiled
+
+    def _update_groups(self, compiled: Compiled) -> None:
+        for name in [name for name in self._groups if name not in compiled.groups]:
+            for target in self._groups[name].targets.values():
+                self._pools.deregister(target)
+            checker = self._checkers.pop(name)
+            checker.stop()
+        for group in compiled.topology.target_groups:
+            state = compiled.groups[group.name]
+            settings = group.settings
+            change = state.update((target.id, group.port_of(target)) for target in group.targets)
+            for target in change.removed:
+                self._pools.deregister(target)
+            tls = self._tls_to_targets() if group.protocol == "HTTPS" else None
+            for target in state.targets.values():
+                self._pools.register(target, tls)
+            state.configure(
+                minimum_healthy_count=settings.minimum_healthy_count,
+                minimum_healthy_percentage=settings.minimum_healthy_percentage or 0,
+            )
+            self._checker(state).apply(group, is_in_use=group.name in compiled.in_use)
+        self._groups = compiled.groups
+
+    def _checker(self, state: TargetGroupState) -> GroupHealthChecker:
+        checker = self._checkers.get(state.name)
+        if checker is None:
+            checker = self._checkers[state.name] = GroupHealthChecker(
+                state,
+                time_scale=self._time_scale,
+                target_context=self._tls_to_targets,
+                on_moved=self._on_moved,
+                resolve_name=self._resolve,
+            )
+        return checker
+
+    def _tls_to_targets(self) -> ssl.SSLContext:
+        if self._target_tls is None:
+            self._target_tls = target_context()
+        return self._target_tls
+
+    def _on_moved(self, target: TargetState) -> None:
+        """Idle connections lead to the old address."""
+        self._pools.close_idle_of(target)
+
+    # ---- time
+
+    def _on_sweep(self, now: float) -> None:
+        self._clock.synchronise()
+        for listener in self._listeners.values():
+            listener.check(now)
+        for listener in self._leaving:
+            listener.check(now)
+        self._leaving = [listener for listener in self._leaving if listener.connections]
+        self._pools.close_idle(max((each.idle_timeout for each in self._listeners.values()), default=0.0))
+        if self._access_log is not None:
+            self._access_log.flush()
+        if now - self._certificates_checked >= CERTIFICATE_CHECK_SECONDS:
+            self._certificates_checked = now
+            for listener in self._listeners.values():
+                if listener.tls is not None and listener.tls.reload_if_changed():
+                    _log.info("The certificates of listener %s:%d were reloaded.", listener.protocol, listener.port)
+
+    def __repr__(self) -> str:
+        return f"<EdgeProxy {self.state.value} {list(self._listeners.values())}>"

@@ -1,0 +1,46 @@
+"""What can be asked of a running proxy: plain values for the admin endpoint, the command line and tests."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from edgeproxy.model.target import TargetHealth
+
+
+class ProxyState(enum.Enum):
+    """Where a proxy is in its life."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    DRAINING = "draining"
+    STOPPED = "stopped"
+
+
+class ListenerStatus(NamedTuple):
+    """A listener: its declared port, and where it is really bound."""
+
+    load_balancer: str
+    protocol: str
+    port: int
+    addresses: list[tuple[str, int]]
+
+
+class TargetStatus(NamedTuple):
+    """A target as DescribeTargetHealth shows it, and the address that its name stands for."""
+
+    id: str
+    port: int
+    health_check_port: str
+    health: TargetHealth
+    address: str | None
+
+
+class TargetGroupStatus(NamedTuple):
+    """A target group with its targets."""
+
+    name: str
+    arn: str
+    is_failing_open: bool
+    targets: list[TargetStatus]

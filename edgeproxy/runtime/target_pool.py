@@ -1,0 +1,199 @@
+"""Connections to targets: made when needed, kept while idle, never retried.
+
+A pool belongs to one target of one group. The connection used last is handed out first, so that under light load the
+others age and are closed after the idle timeout (user guide, edit-load-balancer-attributes). The load balancer does
+not connect ahead (user guide, how-elastic-load-balancing-works).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from typing import TYPE_CHECKING, Final
+
+from edgeproxy.exchange.outcome import Outcome
+from edgeproxy.protocol.h1_client import response_head_memo
+from edgeproxy.runtime.target_connection import TargetConnection
+
+if TYPE_CHECKING:
+    from edgeproxy.balancing.target_state import TargetState
+    from edgeproxy.exchange.exchange import Exchange
+    from edgeproxy.protocol.memo import Memo
+    from edgeproxy.protocol.message import ResponseHead
+    from edgeproxy.runtime.clock import Clock
+
+CONNECT_TIMEOUT: Final = 10.0
+"""Seconds for TCP, and again for TLS; fixed. Source: user guide, load-balancer-troubleshooting, HTTP 504."""
+
+
+class TargetPool:
+    """The connections to one target."""
+
+    __slots__ = ("connections", "idle", "target", "tls")
+
+    def __init__(self, target: TargetState, tls: ssl.SSLContext | None) -> None:
+        self.target = target
+        self.tls = tls
+        self.idle: list[TargetConnection] = []
+        self.connections: set[TargetConnection] = set()
+
+    def take(self) -> TargetConnection | None:  # hot path
+        """The idle connection that was used last, if it is still open."""
+        idle = self.idle
+        while idle:
+            connection = idle.pop()
+            if connection.is_open:
+                return connection
+        return None
+
+    def put(self, connection: TargetConnection) -> None:  # hot path
+        """A clean connection is idle again."""
+        self.idle.append(connection)
+
+    def forget_idle(self, connection: TargetConnection) -> None:
+        """A connection is gone; it may have been idle."""
+        if connection in self.idle:
+            self.idle.remove(connection)
+
+    def on_opened(self, connection: TargetConnection) -> None:
+        """A connection exists."""
+        self.connections.add(connection)
+
+    def on_closed(self, connection: TargetConnection) -> None:
+        """A connection exists no more."""
+        self.connections.discard(connection)
+
+    def close_idle(self, before: float | None = None) -> None:
+        """Closes the connections that nothing came on since `before`, or all idle ones."""
+        stale = [each for each in self.idle if before is None or each.last_activity < before]
+        for connection in stale:
+            self.idle.remove(connection)
+            connection.close()
+
+    def abort_all(self) -> None:
+        """Closes every connection at once."""
+        for connection in list(self.connections):
+            connection.abort()
+
+    def __repr__(self) -> str:
+        return f"<TargetPool {self.target.label} idle={len(self.idle)} open={len(self.connections)}>"
+
+
+class TargetPools:
+    """All pools of one proxy; the dialer of its exchanges."""
+
+    def __init__(self, clock: Clock, *, time_scale: float = 1.0) -> None:
+        self._clock = clock
+        self._connect_timeout = CONNECT_TIMEOUT * time_scale
+        self._memo: Memo[ResponseHead] = response_head_memo()
+        self._pools: dict[TargetState, TargetPool] = {}
+        self._connecting: set[asyncio.Task[None]] = set()
+
+    def register(self, target: TargetState, tls: ssl.SSLContext | None) -> None:
+        """Makes room for a target; `tls` is set where the group's protocol is HTTPS."""
+        if target not in self._pools:
+            self._pools[target] = TargetPool(target, tls)
+
+    def deregister(self, target: TargetState) -> None:
+        """Closes a target's idle connections; busy ones finish and are not kept."""
+        pool = self._pools.pop(target, None)
+        if pool is not None:
+            pool.close_idle()
+            # From now on put() must not keep anything: the pool is out of the sweep's sight.
+            pool.idle = _Refusing()
+
+    def dial(self, target: TargetState, exchange: Exchange) -> TargetConnection | None:  # hot path
+        """An idle connection now, or None and a call of the exchange later."""
+        pool = self._pools.get(target)
+        if pool is None:
+            # Deregistered between being picked and now.
+            exchange.on_target_failed(Outcome.NO_TARGET)
+            return None
+        connection = pool.take()
+        if connection is not None:
+            connection.exchange = exchange
+            return connection
+        task = asyncio.get_running_loop().create_task(self._connect(pool, exchange))
+        self._connecting.add(task)
+        task.add_done_callback(self._connecting.discard)
+        return None
+
+    async def _connect(self, pool: TargetPool, exchange: Exchange) -> None:
+        try:
+            connection = await self._open(pool)
+        except TimeoutError:
+            exchange.on_target_failed(Outcome.CONNECT_TIMEOUT)
+        except ssl.SSLError:
+            exchange.on_target_failed(Outcome.TARGET_TLS_FAILED)
+        except OSError:
+            exchange.on_target_failed(Outcome.CONNECT_FAILED)
+        except asyncio.CancelledError:
+            exchange.on_target_failed(Outcome.SHUTTING_DOWN)
+            raise
+        else:
+            connection.exchange = exchange
+            exchange.on_target_ready(connection, self._clock.now())
+
+    async def _open(self, pool: TargetPool) -> TargetConnection:
+        """A new connection, TLS done.
+
+        Raises:
+            TimeoutError: TCP or TLS took too long.
+            OSError: the target could not be reached; ssl.SSLError: it does not speak TLS as we do.
+        """
+        address = pool.target.address
+        if address is None:
+            raise OSError(f"the name {pool.target.id} does not resolve")
+        loop = asyncio.get_running_loop()
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            async with asyncio.timeout(self._connect_timeout):
+                await loop.sock_connect(sock, (address, pool.target.port))
+            async with asyncio.timeout(self._connect_timeout):
+                _, connection = await loop.create_connection(
+                    lambda: TargetConnection(pool, self._memo),
+                    sock=sock,
+                    ssl=pool.tls,
+                    # Empty: no server name is sent and none is checked (user guide, load-balancer-target-groups).
+                    server_hostname="" if pool.tls is not None else None,
+                )
+        except BaseException:
+            sock.close()
+            raise
+        return connection
+
+    def close_idle(self, idle_seconds: float) -> None:
+        """Closes what has been idle for longer; called by the deadline sweep."""
+        before = self._clock.now() - idle_seconds
+        for pool in self._pools.values():
+            if pool.idle:
+                pool.close_idle(before)
+
+    def close_idle_of(self, target: TargetState) -> None:
+        """Closes the idle connections of one target."""
+        pool = self._pools.get(target)
+        if pool is not None:
+            pool.close_idle()
+
+    async def close(self) -> None:
+        """Closes everything."""
+        for task in list(self._connecting):
+            task.cancel()
+        if self._connecting:
+            await asyncio.wait(self._connecting)
+        for target in list(self._pools):
+            self._pools[target].abort_all()
+            self.deregister(target)
+
+    def __repr__(self) -> str:
+        return f"<TargetPools {list(self._pools.values())}>"
+
+
+class _Refusing(list[TargetConnection]):
+    """The idle list of a target that is gone: what comes back is closed."""
+
+    def append(self, connection: TargetConnection) -> None:
+        connection.close()
