@@ -112,7 +112,9 @@ def choice_error(model: type[Model], field: str, value: Any) -> ConfigError | No
         return unsupported.error(key, value, feature)
     listed = ", ".join(allowed)
     sentence = model.choice_sentences.get(key, f"'{{value}}' is not a {key}; it must be one of: {listed}")
-    return ConfigError(key, value, sentence.format(value=value), suggestion=closest(str(value), allowed))
+    # Not `format`: a list may hold braces of its own, such as `#{protocol}`.
+    reason = sentence.replace("{value}", str(value))
+    return ConfigError(key, value, reason, suggestion=closest(str(value), allowed))
 
 
 def _choice_errors(model: Model) -> Iterator[ConfigError]:

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from edgeproxy.errors import ConfigError
+from edgeproxy.model.action import RedirectConfig
 from edgeproxy.model.base import ConfigErrors, Model, choice_error, each_error, wire_name
 from edgeproxy.model.listener import Listener
 from edgeproxy.model.target import Target
@@ -58,6 +59,12 @@ def test_a_choice_may_have_awss_own_sentence() -> None:
     error = choice_error(Listener, "protocol", "TCP")
     assert error is not None
     assert "Listener protocol 'TCP' must be one of 'HTTP, HTTPS'" == error.reason
+
+
+def test_a_list_may_hold_braces() -> None:
+    error = choice_error(RedirectConfig, "protocol", "{value}")
+    assert error is not None
+    assert "'{value}' is not a Protocol; it must be one of: HTTP, HTTPS, #{protocol}" == error.reason
 
 
 def test_laws_hold_for_changed_copies_too() -> None:
