@@ -24,7 +24,6 @@ _NULL = STANDARD_TAG + "null"
 _BOOLEAN = STANDARD_TAG + "bool"
 
 _STEP = re.compile(r"(?P<key>[^.\[\]]+)|\[(?P<index>[0-9]+)\]|\[(?P<attribute>[^\]]+)\]")
-_MAX_MERGES = 20
 
 
 def parse(text: str, file: str) -> Node | None:
@@ -90,8 +89,13 @@ def text_of(node: ScalarNode) -> str:
     return str(node.value)
 
 
-def pairs_of(node: MappingNode, depth: int = 0) -> Iterator[tuple[Node, Node]]:
-    """The mapping's keys and values; merged ones (`<<: *common`) last and only where the mapping has no such key."""
+def pairs_of(node: MappingNode, within: frozenset[int] = frozenset()) -> Iterator[tuple[Node, Node]]:
+    """The mapping's keys and values; merged ones (`<<: *common`) last and only where the mapping has no such key.
+
+    Args:
+        node: The mapping.
+        within: The mappings that merge this one, by identity; YAML lets a mapping merge itself.
+    """
     own = {key.value for key, _ in node.value if isinstance(key, ScalarNode) and key.tag != _MERGE}
     merged: list[Node] = []
     for key, value in node.value:
@@ -100,9 +104,9 @@ def pairs_of(node: MappingNode, depth: int = 0) -> Iterator[tuple[Node, Node]]:
         else:
             yield key, value
     for other in merged:
-        if not isinstance(other, MappingNode) or depth > _MAX_MERGES:  # a mapping can merge itself
+        if not isinstance(other, MappingNode) or id(other) in {id(node), *within}:
             continue
-        for key, value in pairs_of(other, depth + 1):
+        for key, value in pairs_of(other, within | {id(node)}):
             if key.value not in own:
                 own.add(key.value)
                 yield key, value

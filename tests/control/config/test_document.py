@@ -108,7 +108,7 @@ def test_several_mappings_merge_first_come_first() -> None:
 
 
 def test_a_mapping_that_merges_itself_comes_to_an_end() -> None:
-    assert {"x": "1"} == mapping("&a\n<<: *a\nx: 1\n")
+    assert {"x": "1"} == mapping("&a\n<<: [*a, *a, *a]\nx: 1\n")
 
 
 @pytest.mark.parametrize(
