@@ -222,8 +222,8 @@ class Action(Model, frozen=True):
             "FixedResponseConfig": (self.fixed_response_config, "fixed-response"),
         }
         if not any(value is not None and kind == self.type for value, kind in given.values()):
-            needed = next(key for key, (_, kind) in reversed(given.items()) if kind == self.type)
-            reason = f"For actions of type '{self.type}', you must specify the following fields: '{needed}'"
+            needed = " or ".join(f"'{key}'" for key, (_, kind) in given.items() if kind == self.type)
+            reason = f"For actions of type '{self.type}', you must specify the following fields: {needed}"
             yield ConfigError("", None, reason, code=CODE)
         for key, (value, kind) in given.items():
             if value is not None and kind != self.type:

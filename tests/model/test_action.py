@@ -208,7 +208,11 @@ def test_both_spellings_at_once_must_agree(refusals: Read) -> None:
 @pytest.mark.conformance("Actions", "a type needs its config", "observed error text")
 @pytest.mark.parametrize(
     ("kind", "key"),
-    [("redirect", "RedirectConfig"), ("fixed-response", "FixedResponseConfig"), ("forward", "ForwardConfig")],
+    [
+        ("redirect", "RedirectConfig"),
+        ("fixed-response", "FixedResponseConfig"),
+        ("forward", "TargetGroupArn' or 'ForwardConfig"),
+    ],
 )
 def test_a_type_without_its_config(kind: Any, key: str, refusals: Read, codes: ReadCodes) -> None:
     reason = f"For actions of type '{kind}', you must specify the following fields: '{key}'"

@@ -35,7 +35,7 @@ def parse(text: str, file: str) -> Node | None:
     try:
         return yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
-        raise ConfigFileError([_syntax_problem(error, file)]) from None
+        raise ConfigFileError([_syntax_problem(error, text, file)]) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         col = error.position - text.rfind("\n", 0, error.position)
@@ -46,13 +46,15 @@ def parse(text: str, file: str) -> Node | None:
         raise ConfigFileError([Problem(file=file, reason=reason)]) from None
 
 
-def _syntax_problem(error: yaml.MarkedYAMLError, file: str) -> Problem:
+def _syntax_problem(error: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
     mark = error.problem_mark or error.context_mark
     words = " ".join(part for part in (error.context, error.problem) if part)
     if "\\t" in words:
         words += "; indent with spaces"
     if mark is None:
         return Problem(file=file, reason=f"is not valid YAML: {words}")
+    if "flow" in words and any("${" in line for line in text.split("\n")[mark.line : mark.line + 1]):
+        words += "; a ${VARIABLE} inside { } or [ ] needs quotes"
     return Problem(file=file, line=mark.line + 1, col=mark.column + 1, reason=f"is not valid YAML: {words}")
 
 

@@ -119,6 +119,8 @@ def test_a_mapping_that_merges_itself_comes_to_an_end() -> None:
         ("a: b: c", ":1:5", "mapping values are not allowed here"),
         ("a: *b", ":1:4", "found undefined alias 'b'"),
         ("a: 1\n---\nb: 2", ":2:1", "expected a single document in the stream but found another document"),
+        ("a: {b: ${B}}", ":1:9", "; a ${VARIABLE} inside { } or [ ] needs quotes"),
+        ("a: [1\n", ":2:1", "expected ',' or ']', but got '<stream end>'"),
         ("a: \x00", ":1:4", "the character U+0000 is not allowed"),
         ("[" * 5000, "", "is nested too deeply"),
     ],
