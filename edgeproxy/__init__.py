@@ -1,10 +1,10 @@
 """An AWS Application Load Balancer that runs on your own machine.
 
 Vocabulary
-    ELBv2's, and only ELBv2's. A *load balancer* has *listeners* (a port and a protocol); a listener has *rules*, tried in
-    order of *priority*, the default rule last; a rule has *conditions* and *actions*; a forward action names *target groups*;
-    a target group has *targets* and a *health check*. There are two directions: the *client* that sends a request and the
-    *target* that answers it. *Server* appears only in HTTP's own sense: `protocol/h1_server.py` plays that role.
+    ELBv2's, and only ELBv2's. A *load balancer* has *listeners* (a port and a protocol); a listener has *rules*, tried
+    in order of *priority*, the default rule last; a rule has *conditions* and *actions*; a forward action names *target
+    groups*; a target group has *targets* and a *health check*. There are two directions: the *client* that sends a
+    request and the *target* that answers it. *Server* appears only in HTTP's own sense, as in `protocol/h1_server.py`.
 
 Layers: an arrow may only point down
      testing     pytest plugin, scripted targets                      (to come)
@@ -19,18 +19,18 @@ Layers: an arrow may only point down
     Codecs know bytes, not load balancers; rules know conditions, not sockets. `lint-imports` holds the arrows.
 
 The life of one request
-    `runtime/client_connection.py` gets bytes and feeds `protocol/h1_server.py`, which calls back with a `RequestHead`. The
-    connection reads its listener's `ExchangeContext` once and begins an `Exchange` (`exchange/exchange.py`). `rules/table.py`
-    finds the rule, whose compiled action (`exchange/actions.py`) picks a target group and a target (`balancing/`), or answers
-    by itself (`exchange/replies.py`). `exchange/forwarding.py` rewrites the head, `runtime/target_pool.py` hands out an idle
-    connection or makes one, and the response comes back the same way through `protocol/h1_client.py`. Each exchange ends once,
-    in `runtime/ledger.py`: a line in the access log and a few counters.
+    `runtime/client_connection.py` gets bytes and feeds `protocol/h1_server.py`, which calls back with a `RequestHead`.
+    The connection reads its listener's `ExchangeContext` once and begins an `Exchange` (`exchange/exchange.py`).
+    `rules/table.py` finds the rule, whose compiled action (`exchange/actions.py`) picks a target group and a target
+    (`balancing/`) or answers by itself (`exchange/replies.py`). `exchange/forwarding.py` rewrites the head,
+    `runtime/target_pool.py` hands out an idle connection or makes one, and the response comes back the same way through
+    `protocol/h1_client.py`. Each exchange ends once, in `runtime/ledger.py`: a line in the access log, a few counters.
 
     On that path there is no task, no timer and no await; a task appears only where a connection must be made first.
 
 Three kinds of state, never mixed
-    *Desired*: `model`, frozen, what was asked for. *Compiled*: `runtime/compiled.py`, derived and thrown away at each reload.
-    *Observed*: `TargetState` and the counters, mutable, found by name so that they outlive a reload.
+    *Desired*: `model`, frozen, what was asked for. *Compiled*: `runtime/compiled.py`, derived and thrown away at each
+    reload. *Observed*: `TargetState` and the counters, mutable, found by name so that they outlive a reload.
 """
 
 __version__ = "0.1.0"
