@@ -6,18 +6,22 @@ The verdicts come from the code that routes requests (`rules/explain.py`, `rules
 from __future__ import annotations
 
 import os
+import time
 from typing import TYPE_CHECKING
 
 import click
 
 from edgeproxy.control.config.loader import load_file
 from edgeproxy.control.exit_codes import ExitCode
-from edgeproxy.errors import EdgeProxyError
+from edgeproxy.errors import EdgeProxyError, ProtocolError
+from edgeproxy.exchange.forwarding import RequestForwarding, split_host
+from edgeproxy.exchange.trace import TraceIds
 from edgeproxy.rules.explain import explain_rules
+from edgeproxy.rules.normalise import normalise_path
 from edgeproxy.rules.rewrite import compile_redirect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
     from edgeproxy.control.question import Question
@@ -25,7 +29,10 @@ if TYPE_CHECKING:
     from edgeproxy.model.listener import Listener
     from edgeproxy.model.load_balancer import LoadBalancer
     from edgeproxy.model.topology import Topology
+    from edgeproxy.protocol.message import RequestHead
     from edgeproxy.rules.explain import RuleVerdict
+
+_SOURCE_PORT = 50000  # the client's; told to targets only if xff_client_port is enabled
 
 
 def explain_request(question: Question, path: Path) -> ExitCode:
@@ -70,18 +77,38 @@ def explanation(
 ) -> Iterator[str]:
     """The lines, from the listener down to the answer."""
     yield f"listener {listener.protocol}:{listener.port} of {load_balancer.name}"
-    facts = question.facts()
-    if facts is None:
-        yield f"The path {question.raw_path} climbs above the root or holds %00: answered with 400, no rule is asked."
+    try:
+        head = question.head()
+    except ProtocolError as error:
+        yield f"answered with {error.status} before any rule is asked: {error.fault}"
         return
-    if facts.path != question.raw_path:
-        yield f"The rules see the path as {facts.path}"
-    rules = sorted(listener.rules, key=lambda rule: rule.priority)
-    for verdict in explain_rules(rules, facts):
+    path = normalise_path(head.path)
+    if path is None:
+        yield f"answered with 400 before any rule is asked: the path {head.path} climbs above the root or holds %00"
+        return
+    if path != head.path:
+        yield f"the rules see the path as {path}"
+    head.path = path
+    action = yield from _rules(listener, head)
+    if action.redirect_config is not None:
+        yield _redirect_line(action.redirect_config, listener, head)
+    elif action.fixed_response_config is not None:
+        yield _fixed_response_line(action.fixed_response_config)
+    else:
+        yield from _forward_lines(topology, action)
+        yield "the target would see:"
+        for line in head_for_target(topology, load_balancer, listener, head):
+            yield f"  {line}"
+
+
+def _rules(listener: Listener, head: RequestHead) -> Generator[str, None, Action]:
+    """The verdicts' lines; returns the action that answers."""
+    actions = listener.default_actions
+    for verdict in explain_rules(sorted(listener.rules, key=lambda rule: rule.priority), head):
         yield from _rule_lines(verdict)
-        if verdict.answers:
-            actions = listener.default_actions if verdict.rule is None else verdict.rule.actions
-    yield from action_lines(topology, listener, routing_action(actions), question)
+        if verdict.answers and verdict.rule is not None:
+            actions = verdict.rule.actions
+    return max(actions, key=lambda action: action.order or 0)
 
 
 def _rule_lines(verdict: RuleVerdict) -> Iterator[str]:
@@ -99,25 +126,12 @@ def _rule_lines(verdict: RuleVerdict) -> Iterator[str]:
         yield f"    {sign} {condition.condition.field}: {condition.reason}"
 
 
-def routing_action(actions: Sequence[Action]) -> Action:
-    """The action that answers the request: the one with the highest order."""
-    return max(actions, key=lambda action: action.order or 0)
-
-
-def action_lines(topology: Topology, listener: Listener, action: Action, question: Question) -> Iterator[str]:
-    """What the action does with this request."""
-    if action.redirect_config is not None:
-        yield _redirect_line(action.redirect_config, listener, question)
-    elif action.fixed_response_config is not None:
-        yield _fixed_response_line(action.fixed_response_config)
-    else:
-        yield from _forward_lines(topology, action)
-
-
-def _redirect_line(config: RedirectConfig, listener: Listener, question: Question) -> str:
-    location = compile_redirect(config, protocol=listener.protocol, port=listener.port)
-    target = location(question.host_without_port.lower(), question.raw_path, question.query)
-    return f"redirect: {config.status_code.removeprefix('HTTP_')} to {target}"
+def _redirect_line(config: RedirectConfig, listener: Listener, head: RequestHead) -> str:
+    locate = compile_redirect(config, protocol=listener.protocol, port=listener.port)
+    # the path as the client spelled it, as exchange/actions.py does
+    path, _, query = head.target.partition("?")
+    location = locate(split_host(head.host)[0], path, query)
+    return f"redirect: {config.status_code.removeprefix('HTTP_')} to {location}"
 
 
 def _fixed_response_line(config: FixedResponseConfig) -> str:
@@ -135,3 +149,19 @@ def _forward_lines(topology: Topology, action: Action) -> Iterator[str]:
             ", ".join(f"{target.id}:{group.port_of(target)}" for target in group.targets) or "none registered: 503"
         )
         yield f"forward to target group {group.name}{share}: {group.protocol} {targets}"
+
+
+def head_for_target(
+    topology: Topology, load_balancer: LoadBalancer, listener: Listener, head: RequestHead
+) -> list[str]:
+    """The request line and headers for the target, made by the code that makes them; only the trace id is invented."""
+    forwarding = RequestForwarding(
+        protocol=listener.protocol,
+        port=listener.port,
+        dns_name=topology.load_balancer_dns_name(load_balancer),
+        settings=load_balancer.settings,
+        trace_ids=TraceIds(),
+    )
+    trace = forwarding.trace_ids.header(head.fields.trace_id, time.time(), head.fields.size)
+    prefix = forwarding.prefix(head.source_ip, _SOURCE_PORT)
+    return forwarding.encode(head, prefix, _SOURCE_PORT, trace).decode("latin-1").rstrip("\r\n").split("\r\n")
