@@ -16,6 +16,7 @@ COPY edgeproxy/__init__.py edgeproxy/__init__.py
 RUN /opt/edgeproxy/bin/pip install --no-cache-dir --disable-pip-version-check .
 COPY edgeproxy edgeproxy
 RUN /opt/edgeproxy/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --force-reinstall . \
+ && /opt/edgeproxy/bin/pip uninstall --quiet --yes pip \
  && /opt/edgeproxy/bin/python -m compileall -q /opt/edgeproxy/lib
 
 FROM python:3.13-slim

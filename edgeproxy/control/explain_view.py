@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgeproxy.control.addresses import join_host_port
 from edgeproxy.control.config.loader import load_file
 from edgeproxy.control.exit_codes import ExitCode
 from edgeproxy.errors import EdgeProxyError, ProtocolError
@@ -146,7 +147,8 @@ def _forward_lines(topology: Topology, action: Action) -> Iterator[str]:
         group = topology.target_group(entry.target_group_arn)
         share = "" if len(entries) == 1 else f" ({entry.weight / total:.0%} of the requests)" if total else " (never)"
         targets = (
-            ", ".join(f"{target.id}:{group.port_of(target)}" for target in group.targets) or "none registered: 503"
+            ", ".join(join_host_port(target.id, group.port_of(target)) for target in group.targets)
+            or "none registered: 503"
         )
         yield f"forward to target group {group.name}{share}: {group.protocol} {targets}"
 

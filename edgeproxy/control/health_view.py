@@ -11,6 +11,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from edgeproxy.control.addresses import join_host_port
 from edgeproxy.control.exit_codes import ExitCode
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ TIMEOUT_SECONDS = 5.0
 
 _COLOURS = {"healthy": "green", "unhealthy": "red", "initial": "yellow", "draining": "yellow", "unused": "dim"}
 _FIT = ("healthy", "unavailable")  # unavailable: health checks are disabled, so requests are routed all the same
-_COLUMNS = ("Target group", "Target", "Health check port", "State", "Reason", "Description")
 
 
 class NothingRunningError(Exception):
@@ -74,7 +74,7 @@ def rows(document: dict[str, Any]) -> Iterator[Row]:
             target, health = entry["Target"], entry["TargetHealth"]
             yield Row(
                 target_group=name,
-                target=f"{target['Id']}:{target['Port']}",
+                target=join_host_port(target["Id"], target["Port"]),
                 health_check_port=str(entry.get("HealthCheckPort") or "-"),
                 state=health["State"],
                 reason=health.get("Reason", "-"),
@@ -109,19 +109,29 @@ def as_lines(document: dict[str, Any]) -> str:
 
 
 def print_table(document: dict[str, Any]) -> None:
-    """The same for a person at a terminal."""
-    from rich.console import Console  # noqa: PLC0415 - 50 ms that the HEALTHCHECK must not pay
-    from rich.markup import escape  # noqa: PLC0415
+    """The same for a person at a terminal; names and reasons are never cut, descriptions wrap."""
+    from rich import box  # noqa: PLC0415 - 50 ms that the HEALTHCHECK must not pay
+    from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415 - AWS's descriptions hold square brackets, which are markup elsewhere
 
-    console = Console()
-    table = Table(*_COLUMNS)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("Target group", "Target", "State", "Reason"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("Description")
     for row in rows(document):
-        colour = _COLOURS.get(row.state, "white")
-        table.add_row(*(escape(cell) for cell in row[:3]), f"[{colour}]{row.state}[/]", *map(escape, row[4:]))
+        checked = row.health_check_port
+        place = (
+            row.target
+            if checked == "-" or row.target.endswith(f":{checked}")
+            else f"{row.target} (checked on {checked})"
+        )
+        state = Text(row.state, style=_COLOURS.get(row.state, ""))
+        table.add_row(Text(row.target_group), Text(place), state, Text(row.reason), Text(row.description))
+    console = Console()
     console.print(table)
     for complaint in complaints(document):
-        console.print(complaint, style="red")
+        console.print(Text(complaint, style="red"))
 
 
 def show(address: Address, *, as_json: bool) -> ExitCode:

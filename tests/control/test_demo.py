@@ -1,12 +1,19 @@
 from __future__ import annotations
 
+import json
 import socket
+import ssl
+import urllib.request
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from edgeproxy.control.addresses import Address
 from edgeproxy.control.demo import can_bind, choose_ports, free_port, invitation, sample_targets
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 AUTHORITY = Path("certs/ca.pem")
 
@@ -37,6 +44,20 @@ async def test_two_sample_targets_listen_on_ports_of_their_own() -> None:
     async with sample_targets() as targets:
         assert ["sample-1", "sample-2"] == [target.name for target in targets]
         assert 2 == len({target.port for target in targets})
+
+
+def test_the_whole_demo_answers(run_edgeproxy: Callable[..., Any], tmp_path: Path) -> None:
+    """HTTP leads to HTTPS, whose certificate the development CA has signed, and an echo answers."""
+    process = run_edgeproxy("demo", "--admin", "127.0.0.1:0")
+    http_port, https_port = process.listeners
+    trusting = ssl.create_default_context(cafile=tmp_path / "certs" / "ca.pem")
+
+    with urllib.request.urlopen(f"http://localhost:{http_port}/hello?x=1", timeout=20, context=trusting) as response:
+        echo = json.load(response)
+
+    assert ("/hello", "x=1") == (echo["path"], echo["query"])
+    assert f"X-Forwarded-Port: {https_port}" in echo["headers"]
+    assert 0 == process.stop()
 
 
 def test_the_invitation_can_be_copied_into_a_shell() -> None:

@@ -106,26 +106,89 @@ def test_a_signal_ends_it_cleanly(run_edgeproxy: Callable[..., Any], file: Path,
     assert 1 == len(process.access_log())
 
 
+class SlowTarget:
+    """A target that takes a request and answers when the test says so."""
+
+    def __init__(self) -> None:
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._server.getsockname()[1]
+        self._connections: list[socket.socket] = []
+
+    def take_request(self) -> None:
+        """Wait for a client's request; health checks are left unanswered."""
+        while True:
+            connection, _ = self._server.accept()
+            self._connections.append(connection)
+            if connection.recv(65536).startswith(b"GET /slow "):
+                return
+
+    def answer(self) -> None:
+        """Answer the request that was taken."""
+        self._connections[-1].sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone")
+
+    def close(self) -> None:
+        for each in (*self._connections, self._server):
+            each.close()
+
+
 @pytest.fixture
-def endless_target() -> Iterator[tuple[int, socket.socket]]:
-    """A target that accepts requests and never answers."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        yield server.getsockname()[1], server
+def slow_target() -> Iterator[SlowTarget]:
+    target = SlowTarget()
+    yield target
+    target.close()
 
 
-def test_a_second_signal_ends_it_at_once(
-    run_edgeproxy: Callable[..., Any], endless_target: tuple[int, socket.socket]
-) -> None:
-    """A request is still waiting for its answer, so the first signal alone would wait, too."""
-    port, _ = endless_target
-    process = run_edgeproxy("run", "--target", f"127.0.0.1:{port}", "--bind", "443=127.0.0.1:0", *FREE_PORTS)
-    with socket.create_connection(("127.0.0.1", process.listeners[80])) as client:
-        client.sendall(b"GET /")
+@pytest.fixture
+def request_under_way(
+    run_edgeproxy: Callable[..., Any], slow_target: SlowTarget, tmp_path: Path
+) -> Iterator[Callable[..., tuple[Any, socket.socket]]]:
+    """Starts edgeproxy before the slow target, sends a request, and tells it to stop while that waits."""
+    clients: list[socket.socket] = []
+
+    def start(*options: str) -> tuple[Any, socket.socket]:
+        forward = "Type: forward\n            TargetGroupArn: app\n"
+        config = CONFIG.partition("Type:")[0].format() + forward
+        groups = (
+            f"TargetGroups: [{{Name: app, Protocol: HTTP, Port: {slow_target.port}, Targets: [{{Id: 127.0.0.1}}]}}]\n"
+        )
+        (tmp_path / "edgeproxy.yaml").write_text(config + groups)
+        process = run_edgeproxy("run", *FREE_PORTS, *options)
+        client = socket.create_connection(("127.0.0.1", process.listeners[80]))
+        clients.append(client)
+        client.sendall(b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        slow_target.take_request()
         process.send(signal.SIGTERM)
         process.wait_for("stopping")
-        process.send(signal.SIGTERM)
+        return process, client
 
-        assert process.wait() in (0, 128 + signal.SIGTERM)
+    yield start
+    for client in clients:
+        client.close()
+
+
+def test_a_request_under_way_is_finished(
+    request_under_way: Callable[..., tuple[Any, socket.socket]], slow_target: SlowTarget
+) -> None:
+    process, client = request_under_way()
+    slow_target.answer()
+    answer = b"".join(iter(lambda: client.recv(65536), b""))
+
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert answer.endswith(b"done")
+    assert 0 == process.wait()
+
+
+def test_a_request_that_takes_too_long_is_cut(request_under_way: Callable[..., tuple[Any, socket.socket]]) -> None:
+    process, _ = request_under_way("--drain-seconds", "0.1")
+
+    assert 0 == process.wait()
+
+
+def test_a_second_signal_ends_it_at_once(request_under_way: Callable[..., tuple[Any, socket.socket]]) -> None:
+    process, _ = request_under_way("--drain-seconds", "1000")
+    process.send(signal.SIGTERM)
+
+    assert 128 + signal.SIGTERM == process.wait()
 
 
 def test_a_taken_port_is_exit_code_3_with_a_hint(run_edgeproxy: Callable[..., Any], file: Path) -> None:
