@@ -9,26 +9,20 @@ from __future__ import annotations
 
 import os
 import shlex
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from edgeproxy.control import trust as trust_stores
 from edgeproxy.control.certs import DevelopmentCA
-from edgeproxy.control.options import option
+from edgeproxy.control.options import certs_dir_option, option
 from edgeproxy.errors import ConfigError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from edgeproxy.control.trust import Step
 
-certs_dir_option = option(
-    "--certs-dir",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("certs"),
-    show_default=True,
-    help="Where the development CA and its certificates are kept.",
-)
 no_system_option = option("--no-system", is_flag=True, help="Leave the system's trust store alone.")
 no_browsers_option = option("--no-browsers", is_flag=True, help="Leave the browsers' trust stores alone.")
 

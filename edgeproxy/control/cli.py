@@ -19,6 +19,7 @@ from edgeproxy.control.options import (
     ADMIN_DEFAULT,
     HeaderText,
     admin_address,
+    certs_dir_option,
     each,
     header_pair,
     option,
@@ -36,13 +37,6 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 config_option = option(
     "-c", "--config", type=_FILE, help="The configuration file; ./edgeproxy.yaml, then /etc/edgeproxy/edgeproxy.yaml."
-)
-certs_dir_option = option(
-    "--certs-dir",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("certs"),
-    show_default=True,
-    help="Where the development CA and its certificates are kept.",
 )
 admin_option = option(
     "--admin",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -26,6 +27,15 @@ def option(*declarations: str, **settings: Any) -> Callable[[Callable[..., Any]]
     long_name = max((name for name in declarations if name.startswith("--")), key=len)
     variable = "EDGEPROXY_" + long_name.removeprefix("--").replace("-", "_").upper()
     return click.option(*declarations, envvar=variable, show_envvar=True, **settings)
+
+
+certs_dir_option = option(
+    "--certs-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("certs"),
+    show_default=True,
+    help="Where the development CA and its certificates are kept.",
+)
 
 
 def each(parse: Callable[[str], Parsed]) -> Callable[[click.Context, click.Parameter, Any], Any]:
