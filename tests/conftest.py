@@ -2,40 +2,43 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from edgeproxy.runtime.loop import loop_factory
+from tests.helpers.process import EdgeProxyProcess, ListeningScript
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
-HELPERS = Path(__file__).with_name("helpers")
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Say what the marker means that this file acts on."""
+    config.addinivalue_line("markers", "both_loops: runs on the usual event loop and on asyncio's own.")
 
 
-def _load(name: str) -> Any:
-    """A module of tests/helpers; test folders are no packages, so an import statement would not find it."""
-    full_name = f"edgeproxy_tests_{name}"
-    if full_name not in sys.modules:
-        specification = importlib.util.spec_from_file_location(full_name, HELPERS / f"{name}.py")
-        assert specification is not None
-        assert specification.loader is not None
-        module = importlib.util.module_from_spec(specification)
-        sys.modules[full_name] = module
-        specification.loader.exec_module(module)
-    return sys.modules[full_name]
+@pytest.hookimpl(optionalhook=True)
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Tests run on the loop that users get, uvloop where there is one; those of the core on asyncio's as well."""
+    usual = loop_factory() or asyncio.new_event_loop
+    factories: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {usual.__module__.partition(".")[0]: usual}
+    if item.get_closest_marker("both_loops") is not None:
+        factories["asyncio"] = asyncio.new_event_loop
+    return factories
 
 
 @pytest.fixture
-def run_edgeproxy(tmp_path: Path) -> Iterator[Callable[..., Any]]:
-    """Starts `edgeproxy VERB …` as a process of its own and waits until it is ready; see `helpers/process.py`."""
-    process = _load("process")
-    started: list[Any] = []
+def run_edgeproxy(tmp_path: Path) -> Iterator[Callable[..., EdgeProxyProcess]]:
+    """Starts `edgeproxy VERB …` as a process of its own and waits until it is ready."""
+    started: list[EdgeProxyProcess] = []
 
-    def run(*arguments: str | Path, **settings: Any) -> Any:
-        started.append(process.EdgeProxyProcess(arguments, working_directory=tmp_path, **settings))
+    def run(*arguments: str | Path, **settings: Any) -> EdgeProxyProcess:
+        started.append(EdgeProxyProcess(arguments, working_directory=tmp_path, **settings))
         return started[-1]
 
     yield run
@@ -46,13 +49,11 @@ def run_edgeproxy(tmp_path: Path) -> Iterator[Callable[..., Any]]:
 @pytest.fixture
 def run_script() -> Iterator[Callable[..., int]]:
     """Starts a Python script that listens on the port it is given last, and returns that port once it does."""
-    process = _load("process")
-    started: list[Any] = []
+    started: list[ListeningScript] = []
 
     def run(script: Path, *arguments: str) -> int:
-        started.append(process.ListeningScript(script, arguments))
-        port: int = started[-1].port
-        return port
+        started.append(ListeningScript(script, arguments))
+        return started[-1].port
 
     yield run
     for each in started:
