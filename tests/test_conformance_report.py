@@ -1,27 +1,12 @@
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-import pytest
-
-if TYPE_CHECKING:
-    from types import ModuleType
+from tests.conformance_report import claim, render
 
 SCRIPT = Path(__file__).with_name("conformance_report.py")
-
-
-@pytest.fixture(scope="module")
-def report() -> ModuleType:
-    specification = importlib.util.spec_from_file_location("conformance_report", SCRIPT)
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
 
 
 def test_the_committed_report_is_what_the_markers_say() -> None:
@@ -31,13 +16,13 @@ def test_the_committed_report_is_what_the_markers_say() -> None:
     assert (0, "") == (check.returncode, check.stderr)
 
 
-def test_rows_are_sorted_and_pipes_are_escaped(report: Any) -> None:
+def test_rows_are_sorted_and_pipes_are_escaped() -> None:
     claims = {
-        report.claim("tests/b.py::test_b", "paths", "a | b", "rule-condition-types"),
-        report.claim("tests/a.py::test_a", "hosts", "fact", "listener-rules", status="default"),
+        claim("tests/b.py::test_b", "paths", "a | b", "rule-condition-types"),
+        claim("tests/a.py::test_a", "hosts", "fact", "listener-rules", status="default"),
     }
 
-    rows = report.render(claims).splitlines()[-2:]
+    rows = render(claims).splitlines()[-2:]
 
     assert [
         "| hosts | fact | listener-rules | `tests/a.py::test_a` | default |",

@@ -5,7 +5,7 @@ import socket
 import ssl
 import urllib.request
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,6 +14,8 @@ from edgeproxy.control.demo import can_bind, choose_ports, free_port, invitation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from tests.helpers.process import EdgeProxyProcess
 
 AUTHORITY = Path("certs/ca.pem")
 
@@ -46,7 +48,7 @@ async def test_two_sample_targets_listen_on_ports_of_their_own() -> None:
         assert 2 == len({target.port for target in targets})
 
 
-def test_the_whole_demo_answers(run_edgeproxy: Callable[..., Any], tmp_path: Path) -> None:
+def test_the_whole_demo_answers(run_edgeproxy: Callable[..., EdgeProxyProcess], tmp_path: Path) -> None:
     """HTTP leads to HTTPS, whose certificate the development CA has signed, and an echo answers."""
     process = run_edgeproxy("demo", "--admin", "127.0.0.1:0")
     http_port, https_port = process.listeners

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 import urllib.request
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edgeproxy.runtime.access_log import AccessLog
+    from tests.helpers.process import EdgeProxyProcess
 
 CONFIG = """\
 LoadBalancers:
@@ -44,14 +45,18 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def test_without_a_name_the_file_in_the_working_directory_is_run(run_edgeproxy: Callable[..., Any], file: Path) -> None:
+def test_without_a_name_the_file_in_the_working_directory_is_run(
+    run_edgeproxy: Callable[..., EdgeProxyProcess], file: Path
+) -> None:
     process = run_edgeproxy("run", *FREE_PORTS)
 
     assert "edgeproxy.yaml" == process.events[0]["source"]
     assert "first" == get(f"http://127.0.0.1:{process.listeners[80]}/")
 
 
-def test_the_admin_endpoint_knows_the_declared_and_the_real_port(run_edgeproxy: Callable[..., Any], file: Path) -> None:
+def test_the_admin_endpoint_knows_the_declared_and_the_real_port(
+    run_edgeproxy: Callable[..., EdgeProxyProcess], file: Path
+) -> None:
     process = run_edgeproxy("run", *FREE_PORTS)
 
     health = get(f"http://{process.admin}/_edgeproxy/health")
@@ -61,7 +66,7 @@ def test_the_admin_endpoint_knows_the_declared_and_the_real_port(run_edgeproxy: 
     assert "aws_applicationelb_request_count_total" in get(f"http://{process.admin}/metrics")
 
 
-def test_a_save_of_the_file_is_applied(run_edgeproxy: Callable[..., Any], file: Path) -> None:
+def test_a_save_of_the_file_is_applied(run_edgeproxy: Callable[..., EdgeProxyProcess], file: Path) -> None:
     process = run_edgeproxy("run", *FREE_PORTS)
     file.write_text(CONFIG.format(body="second"))
     process.wait_for("reloaded")
@@ -69,7 +74,9 @@ def test_a_save_of_the_file_is_applied(run_edgeproxy: Callable[..., Any], file: 
     assert "second" == get(f"http://127.0.0.1:{process.listeners[80]}/")
 
 
-def test_a_file_with_mistakes_leaves_the_old_one_serving(run_edgeproxy: Callable[..., Any], file: Path) -> None:
+def test_a_file_with_mistakes_leaves_the_old_one_serving(
+    run_edgeproxy: Callable[..., EdgeProxyProcess], file: Path
+) -> None:
     process = run_edgeproxy("run", *FREE_PORTS)
     file.write_text(CONFIG.format(body="second").replace("Port: 80", "Prot: 80"))
     refused = process.wait_for("reload_refused")
@@ -78,7 +85,7 @@ def test_a_file_with_mistakes_leaves_the_old_one_serving(run_edgeproxy: Callable
     assert "first" == get(f"http://127.0.0.1:{process.listeners[80]}/")
 
 
-def test_a_hangup_reads_the_file_again(run_edgeproxy: Callable[..., Any], file: Path) -> None:
+def test_a_hangup_reads_the_file_again(run_edgeproxy: Callable[..., EdgeProxyProcess], file: Path) -> None:
     process = run_edgeproxy("run", "--no-watch", *FREE_PORTS)
     file.write_text(CONFIG.format(body="second"))
     process.send(signal.SIGHUP)
@@ -87,7 +94,7 @@ def test_a_hangup_reads_the_file_again(run_edgeproxy: Callable[..., Any], file: 
     assert "second" == get(f"http://127.0.0.1:{process.listeners[80]}/")
 
 
-def test_a_hangup_without_a_file_changes_nothing(run_edgeproxy: Callable[..., Any]) -> None:
+def test_a_hangup_without_a_file_changes_nothing(run_edgeproxy: Callable[..., EdgeProxyProcess]) -> None:
     process = run_edgeproxy("run", "--target", "127.0.0.1:1", "--bind", "443=127.0.0.1:0", *FREE_PORTS)
     process.send(signal.SIGHUP)
     process.wait_for("reload_without_file")
@@ -96,7 +103,9 @@ def test_a_hangup_without_a_file_changes_nothing(run_edgeproxy: Callable[..., An
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_cleanly(run_edgeproxy: Callable[..., Any], file: Path, number: signal.Signals) -> None:
+def test_a_signal_ends_it_cleanly(
+    run_edgeproxy: Callable[..., EdgeProxyProcess], file: Path, number: signal.Signals
+) -> None:
     process = run_edgeproxy("run", *FREE_PORTS)
     get(f"http://127.0.0.1:{process.listeners[80]}/")
     process.send(number)
@@ -140,12 +149,12 @@ def slow_target() -> Iterator[SlowTarget]:
 
 @pytest.fixture
 def request_under_way(
-    run_edgeproxy: Callable[..., Any], slow_target: SlowTarget, tmp_path: Path
-) -> Iterator[Callable[..., tuple[Any, socket.socket]]]:
+    run_edgeproxy: Callable[..., EdgeProxyProcess], slow_target: SlowTarget, tmp_path: Path
+) -> Iterator[Callable[..., tuple[EdgeProxyProcess, socket.socket]]]:
     """Starts edgeproxy before the slow target, sends a request, and tells it to stop while that waits."""
     clients: list[socket.socket] = []
 
-    def start(*options: str) -> tuple[Any, socket.socket]:
+    def start(*options: str) -> tuple[EdgeProxyProcess, socket.socket]:
         forward = "Type: forward\n            TargetGroupArn: app\n"
         config = CONFIG.partition("Type:")[0].format() + forward
         groups = (
@@ -167,7 +176,7 @@ def request_under_way(
 
 
 def test_a_request_under_way_is_finished(
-    request_under_way: Callable[..., tuple[Any, socket.socket]], slow_target: SlowTarget
+    request_under_way: Callable[..., tuple[EdgeProxyProcess, socket.socket]], slow_target: SlowTarget
 ) -> None:
     process, client = request_under_way()
     slow_target.answer()
@@ -178,20 +187,24 @@ def test_a_request_under_way_is_finished(
     assert 0 == process.wait()
 
 
-def test_a_request_that_takes_too_long_is_cut(request_under_way: Callable[..., tuple[Any, socket.socket]]) -> None:
+def test_a_request_that_takes_too_long_is_cut(
+    request_under_way: Callable[..., tuple[EdgeProxyProcess, socket.socket]],
+) -> None:
     process, _ = request_under_way("--drain-seconds", "0.1")
 
     assert 0 == process.wait()
 
 
-def test_a_second_signal_ends_it_at_once(request_under_way: Callable[..., tuple[Any, socket.socket]]) -> None:
+def test_a_second_signal_ends_it_at_once(
+    request_under_way: Callable[..., tuple[EdgeProxyProcess, socket.socket]],
+) -> None:
     process, _ = request_under_way("--drain-seconds", "1000")
     process.send(signal.SIGTERM)
 
     assert 128 + signal.SIGTERM == process.wait()
 
 
-def test_a_taken_port_is_exit_code_3_with_a_hint(run_edgeproxy: Callable[..., Any], file: Path) -> None:
+def test_a_taken_port_is_exit_code_3_with_a_hint(run_edgeproxy: Callable[..., EdgeProxyProcess], file: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         process = run_edgeproxy("run", "--bind", f"80=127.0.0.1:{port}", "--admin", "off")
@@ -202,7 +215,9 @@ def test_a_taken_port_is_exit_code_3_with_a_hint(run_edgeproxy: Callable[..., An
     assert "--bind 80=0" in message
 
 
-def test_a_taken_admin_port_is_exit_code_3_with_a_hint(run_edgeproxy: Callable[..., Any], file: Path) -> None:
+def test_a_taken_admin_port_is_exit_code_3_with_a_hint(
+    run_edgeproxy: Callable[..., EdgeProxyProcess], file: Path
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         process = run_edgeproxy("run", "--bind", "80=127.0.0.1:0", "--admin", f"127.0.0.1:{port}")
@@ -211,7 +226,9 @@ def test_a_taken_admin_port_is_exit_code_3_with_a_hint(run_edgeproxy: Callable[.
     assert "--admin off" in process.messages[-1]
 
 
-def test_a_certificate_that_is_missing_is_exit_code_1(run_edgeproxy: Callable[..., Any], file: Path) -> None:
+def test_a_certificate_that_is_missing_is_exit_code_1(
+    run_edgeproxy: Callable[..., EdgeProxyProcess], file: Path
+) -> None:
     file.write_text(
         CONFIG.format(body="x").replace(
             "Protocol: HTTP", "Protocol: HTTPS\n        Certificates: [{CertificateArn: app.pem}]"

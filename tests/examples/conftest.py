@@ -5,12 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from tests.helpers.process import EdgeProxyProcess
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
@@ -22,10 +24,10 @@ def examples() -> Path:
 
 
 @pytest.fixture
-def run_example(run_edgeproxy: Callable[..., Any]) -> Callable[..., Any]:
+def run_example(run_edgeproxy: Callable[..., EdgeProxyProcess]) -> Callable[..., EdgeProxyProcess]:
     """Starts an example's configuration on free ports and returns once every target group has a healthy target."""
 
-    def run(name: str, **environment: str) -> Any:
+    def run(name: str, **environment: str) -> EdgeProxyProcess:
         process = run_edgeproxy(
             *("run", "-c", EXAMPLES / name / "edgeproxy.yaml", "--time-scale", "0.02"),
             *("--bind", "80=127.0.0.1:0", "--bind", "443=127.0.0.1:0", "--admin", "127.0.0.1:0"),
@@ -39,14 +41,14 @@ def run_example(run_edgeproxy: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def health(process: Any) -> tuple[int, str]:
+def health(process: EdgeProxyProcess) -> tuple[int, str]:
     command = [sys.executable, "-m", "edgeproxy", "health", "--admin", process.admin]
     asked = subprocess.run(command, capture_output=True, text=True, check=False)
     return asked.returncode, asked.stdout
 
 
 @pytest.fixture
-def ask_health() -> Callable[[Any], tuple[int, str]]:
+def ask_health() -> Callable[[EdgeProxyProcess], tuple[int, str]]:
     """`edgeproxy health` of a running example: its exit code and what it prints."""
     return health
 

@@ -1,16 +1,18 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from tests.helpers.process import EdgeProxyProcess
+
 
 def test_first_steps(  # one example is one story
-    run_example: Callable[..., Any],
+    run_example: Callable[..., EdgeProxyProcess],
     run_script: Callable[..., int],
-    ask_health: Callable[[Any], tuple[int, str]],
+    ask_health: Callable[[EdgeProxyProcess], tuple[int, str]],
     curl: Callable[..., str],
     examples: Path,
     tmp_path: Path,
@@ -35,7 +37,7 @@ def test_first_steps(  # one example is one story
 
 
 def test_the_readmes_other_way_needs_no_file(
-    run_edgeproxy: Callable[..., Any],
+    run_edgeproxy: Callable[..., EdgeProxyProcess],
     run_script: Callable[..., int],
     curl: Callable[..., str],
     examples: Path,

@@ -3,15 +3,20 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from tests.helpers.process import EdgeProxyProcess
+
 
 def test_two_services(
-    run_example: Callable[..., Any], run_script: Callable[..., int], curl: Callable[..., str], examples: Path
+    run_example: Callable[..., EdgeProxyProcess],
+    run_script: Callable[..., int],
+    curl: Callable[..., str],
+    examples: Path,
 ) -> None:
     """`/api` and what is under it goes to one service, the rest to the other, and `/status` to neither."""
     service = examples / "two-services" / "service.py"

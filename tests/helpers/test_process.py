@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -8,15 +8,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from tests.helpers.process import EdgeProxyProcess
 
-def test_a_process_that_ends_at_once_can_be_asked_what_it_said(run_edgeproxy: Callable[..., Any]) -> None:
+
+def test_a_process_that_ends_at_once_can_be_asked_what_it_said(run_edgeproxy: Callable[..., EdgeProxyProcess]) -> None:
     process = run_edgeproxy("run", "--no-such-option")
 
     assert 2 == process.wait()
     assert any("--no-such-option" in message for message in process.messages)
 
 
-def test_waiting_for_what_never_comes_fails_with_what_was_said(run_edgeproxy: Callable[..., Any]) -> None:
+def test_waiting_for_what_never_comes_fails_with_what_was_said(run_edgeproxy: Callable[..., EdgeProxyProcess]) -> None:
     process = run_edgeproxy("run", "--no-such-option")
 
     with pytest.raises(AssertionError, match=r"without 'ready'.*--no-such-option"):
