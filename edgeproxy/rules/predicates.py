@@ -111,12 +111,24 @@ def _query_string(condition: RuleCondition) -> Predicate:
     config = condition.query_string_config
     assert config is not None
     tests = [_pair_test(pair) for pair in config.values]
+    names = [_literal_name(pair) for pair in config.values]
 
     def has_parameter(facts: RequestFacts) -> bool:
+        query = facts.query.lower()
+        if "%" not in query and not any(name in query for name in names):
+            # Most queries do not even contain the names asked for; then they need not be parsed.
+            return False
         pairs = facts.query_pairs
         return any(test(key, value) for test in tests for key, value in pairs)
 
     return has_parameter
+
+
+def _literal_name(wanted: QueryStringKeyValue) -> str:
+    """The text that an unencoded query must contain for this pair to match; empty when nothing is certain."""
+    if wanted.key is None or any(special in wanted.key for special in "*?\\"):
+        return ""
+    return wanted.key.lower()
 
 
 def _pair_test(wanted: QueryStringKeyValue) -> Callable[[str, str], bool]:
@@ -139,7 +151,11 @@ def _source_ip(condition: RuleCondition) -> Predicate:
 
     def is_inside(facts: RequestFacts) -> bool:
         number = address_number(facts.source_ip)
-        return number is not None and any(low <= number <= high for low, high in ranges)
+        if number is not None:
+            for low, high in ranges:
+                if low <= number <= high:
+                    return True
+        return False
 
     return is_inside
 
