@@ -30,7 +30,7 @@ conformance: .venv/installed-test
 
 bench: .venv/installed-test
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
-	$(BIN)/python tests/bench
+	$(BIN)/python -m tests.bench
 
 clean:
 	rm -rf .venv dist build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
