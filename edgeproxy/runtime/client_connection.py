@@ -196,6 +196,8 @@ class ClientConnection(asyncio.Protocol):  # hot path
             self._next_request()
 
     def _next_request(self) -> None:
+        # The idle time begins now, not when the request came; a pipelined request arrives now.
+        self.last_activity = monotonic()
         if self._is_paused:
             self.resume_reading()
         self._codec.next_request()
@@ -239,19 +241,20 @@ class ClientConnection(asyncio.Protocol):  # hot path
 
     def check(self, now: float, idle_timeout: float) -> None:
         """Called by the deadline sweep: is it time to give up on this connection?"""
-        if self._linger_until:
-            if now >= self._linger_until:
-                self._abort_or_close()
-            return
         exchange = self.exchange
         if exchange is None:
-            if now - self.last_activity > idle_timeout:
-                self._on_idle_between_requests()
+            self._check_between_requests(now, idle_timeout)
             return
         port = exchange.port
         last = self.last_activity if port is None else max(self.last_activity, port.last_activity)
         if now - max(last, self._last_progress(now)) > idle_timeout:
             exchange.on_idle(is_client_paused=self._is_paused)
+
+    def _check_between_requests(self, now: float, idle_timeout: float) -> None:
+        if now - self.last_activity > idle_timeout and now - self._last_progress(now) > idle_timeout:
+            self._on_idle_between_requests()
+        elif self._linger_until and now >= self._linger_until:
+            self._close()
 
     def _last_progress(self, now: float) -> float:
         """When the client last took bytes that wait for it: a full buffer that shrinks is a sign of life."""
@@ -262,24 +265,20 @@ class ClientConnection(asyncio.Protocol):  # hot path
         return self._progress
 
     def _on_idle_between_requests(self) -> None:
-        if self._codec.is_idle or self._is_blocked:
-            self._abort_or_close()
+        if self._unsent:
+            # Closing in order would wait for ever for a client that does not read.
+            self.abort()
+        elif self._linger_until or self._codec.is_idle or self._codec.is_stopped:
+            self._close()
         else:
             # Part of a request came and then nothing (user guide, load-balancer-troubleshooting, HTTP 408).
             self._codec.stop()
             self.on_request_error(ProtocolError(408, "the request did not arrive in time"))
 
-    def _abort_or_close(self) -> None:
-        """A client that does not read is not waited for."""
-        if self._is_blocked:
-            self.abort()
-        else:
-            self._close()
-
     def drain(self) -> None:
-        """Closes now if nothing is under way; otherwise the response that is under way ends the connection."""
+        """Closes if nothing is under way but delivery; otherwise the response that is under way ends the connection."""
         if self.exchange is None and not self._linger_until:
-            self._abort_or_close()
+            self._close()
 
     def cut(self) -> None:
         """The time for finishing has run out."""

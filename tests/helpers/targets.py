@@ -233,6 +233,6 @@ def pouring(size: int) -> Script:
             for _ in range(size // len(ROOM)):
                 await conversation.send(ROOM)
             await conversation.send(ROOM[: size % len(ROOM)])
-            head = await conversation.read_head()
+            await conversation.read_head()
 
     return script
