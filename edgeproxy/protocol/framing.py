@@ -22,6 +22,8 @@ def content_length(values: list[str], *, status: int) -> int:
     Raises:
         ProtocolError: with `status`, when a value is not a plain decimal number or two values differ.
     """
+    if len(values) == 1:
+        return _decimal(values[0], status=status)
     lengths = {_decimal(value, status=status) for value in values}
     if len(lengths) > 1:
         raise ProtocolError(status, "Content-Length is stated with different values")
@@ -81,14 +83,16 @@ def response_body_length(lengths: list[str], encodings: list[str]) -> int:
     """The length of a response's body, CHUNKED or UNTIL_CLOSE, as its fields state it.
 
     Raises:
-        ProtocolError: 502 for what the ALB calls malformed: both kinds of length, differing or repeated lengths,
-        unknown
-            codings (user guide, load-balancer-troubleshooting, HTTP 502).
+        ProtocolError: 502 for what the ALB calls malformed: both kinds of length, differing or repeated lengths, and
+            codings that cannot be passed on (user guide, load-balancer-troubleshooting, HTTP 502).
     """
     if encodings:
         codings = transfer_codings(encodings, status=502)
         if lengths:
             raise ProtocolError(502, "the response has both Transfer-Encoding and Content-Length")
+        if any(coding not in {"chunked", "identity"} for coding in codings) or "chunked" in codings[:-1]:
+            # The body goes to the client in chunks of our own: dropping a compression would corrupt it.
+            raise ProtocolError(502, "the response has a Transfer-Encoding other than chunked")
         return CHUNKED if codings[-1] == "chunked" else UNTIL_CLOSE
     if not lengths:
         return UNTIL_CLOSE

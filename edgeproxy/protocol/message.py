@@ -108,7 +108,7 @@ class RequestHead:  # hot path
         query: The text between the first `?` and `#`, undecoded.
         authority: Host and port of an absolute-form target, or "".
         version_minor: 1 for HTTP/1.1, 0 for HTTP/1.0.
-        line: The request line as received.
+        line: The request line as received, but with single spaces around the target and 1.0 or 1.1 as its version.
         fields: The header section.
         source_ip: The address of the TCP connection's other end; set by the connection.
         size: Bytes of the whole head as received.
