@@ -11,8 +11,9 @@ from edgeproxy.protocol.limits import MAX_CHUNK_LINE
 
 LAST_CHUNK: Final = b"0\r\n\r\n"
 
-# A size of at most 15 hex digits cannot overflow anything; extensions hold no control character but TAB.
-_CHUNK_LINE: Final = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[\t\x20-\x7e\x80-\xff]*)?").fullmatch
+# A size of at most 15 hex digits cannot overflow anything; extensions hold no control character but TAB. Some servers
+# pad the size with spaces; nginx and h11 take that too.
+_CHUNK_LINE: Final = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*+(?:;[\t\x20-\x7e\x80-\xff]*)?").fullmatch
 
 
 def encode_chunk(data: bytes) -> bytes:
