@@ -5,7 +5,7 @@ Source: user guide, rule-action-types; API reference, Action.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from edgeproxy.exchange.forwarding import split_host
 from edgeproxy.exchange.outcome import Outcome
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from edgeproxy.balancing.group import TargetGroupState
     from edgeproxy.exchange.exchange import Exchange
     from edgeproxy.model.action import FixedResponseConfig, RedirectConfig
+
+
+MAX_LOCATION: Final = 8 * 1024
+"""A redirect to a longer URL is answered with 507. Source: user guide, load-balancer-troubleshooting."""
 
 
 class CompiledAction(Protocol):
@@ -81,6 +85,9 @@ class RedirectAction:
         # The path as the client wrote it, not as conditions see it (unconfirmed).
         path, _, query = head.target.partition("#")[0].partition("?")
         location = self._locate(host, path, query)
+        if len(location) > MAX_LOCATION:
+            exchange.fail(Outcome.REDIRECT_TOO_LONG)
+            return
         exchange.redirect_url = location
         exchange.reply(
             self._status,
@@ -103,7 +110,8 @@ class FixedResponseAction:
     def __init__(self, priority: str, config: FixedResponseConfig) -> None:
         self.priority = priority
         self._status = int(config.status_code)
-        self._body = (config.message_body or "").encode()
+        # A 204 ends with its head (RFC 9110 section 15.3.5): a body would be read as the next response.
+        self._body = b"" if self._status == 204 else (config.message_body or "").encode()
         # The suffix was observed for text/plain; for the other types it is assumed (unconfirmed).
         self._content_type = f"{config.content_type or 'text/plain'}; charset=utf-8"
 

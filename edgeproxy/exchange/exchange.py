@@ -56,7 +56,7 @@ class TargetPhase(enum.Enum):
 class Exchange(ExchangeRecord):  # hot path
     """One request's life. The record it extends is what remains of it."""
 
-    __slots__ = ("_context", "_is_kept", "_is_sent", "_mode", "_pending", "_port", "phase")
+    __slots__ = ("_context", "_is_kept", "_is_sent", "_is_target_held", "_mode", "_pending", "_port", "phase")
 
     def __init__(self, client: ClientPort, context: ExchangeContext, head: RequestHead | None, arrived: float) -> None:
         super().__init__(client, head, arrived)
@@ -65,6 +65,7 @@ class Exchange(ExchangeRecord):  # hot path
         self._pending = b""
         self._is_sent = True
         self._is_kept = False
+        self._is_target_held = False
         self._mode = BodyMode.AS_RECEIVED
         self.phase = TargetPhase.NONE
 
@@ -110,6 +111,7 @@ class Exchange(ExchangeRecord):  # hot path
         self._pending = data
         if (
             fields.host_count != 1
+            or not fields.host
             or fields.forwarded_for
             or fields.unsupported_coding
             or head.method in _REFUSED_METHODS
@@ -127,7 +129,8 @@ class Exchange(ExchangeRecord):  # hot path
                 self.fail(Outcome.BAD_REQUEST)
                 return
             head.path = path
-        if fields.expects_continue and not is_complete and head.version_minor == 1:
+        if fields.expects_continue and head.version_minor == 1:
+            # At once, whatever Content-Length says (user guide, how-elastic-load-balancing-works).
             self.client.write(CONTINUE)
         action = context.routing.match(head)
         self.priority = action.priority
@@ -193,11 +196,13 @@ class Exchange(ExchangeRecord):  # hot path
     def on_client_blocked(self) -> None:
         """The client does not read as fast as the target answers."""
         if self._port is not None:
+            self._is_target_held = True
             self._port.pause_reading()
 
     def on_client_drained(self) -> None:
         """The client has caught up."""
         if self._port is not None:
+            self._is_target_held = False
             self._port.resume_reading()
 
     # ---- the target's events
@@ -231,11 +236,11 @@ class Exchange(ExchangeRecord):  # hot path
         if head.fields.body_length:
             data += self._frame_request_body(self._pending)
             self._pending = b""
-        was_connecting = self.phase is TargetPhase.CONNECTING
+        if self.phase is TargetPhase.CONNECTING and not self._is_sent:
+            # Before sending: if the target cannot take it all, it pauses the client again.
+            client.resume_reading()
         self.phase = TargetPhase.WAITING
         port.send_request(head.method, data)
-        if was_connecting and not self._is_sent:
-            client.resume_reading()
 
     def on_target_failed(self, outcome: Outcome) -> None:
         """No connection to the target could be made."""
@@ -358,10 +363,13 @@ class Exchange(ExchangeRecord):  # hot path
         port = self._port
         assert port is not None
         self._port = None
-        if self._is_sent:
+        if self._is_target_held:
+            # The client is behind, but the connection's next exchange need not wait for it.
+            port.resume_reading()
+        if self._is_kept or (self._is_sent and self.head is not None and not self.head.fields.is_ambiguous):
             port.release()
         else:
-            # Answered before the body had come: what is left of the body must not reach the next request's target.
+            # What is left of the body, or of a body whose end is a matter of opinion, must not reach the next exchange.
             port.abort()
         self._close()
         self.client.end_response(self._is_kept)

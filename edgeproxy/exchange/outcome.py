@@ -17,6 +17,7 @@ class Outcome(enum.Enum):
     FORWARDED = "the target answered"
     REDIRECTED = "redirect action"
     FIXED_RESPONSE = "fixed-response action"
+    REDIRECT_TOO_LONG = "the Location of a redirect action is longer than 8 K"
 
     # The client's doing.
     BAD_REQUEST = "the request could not be read"
@@ -41,6 +42,7 @@ class Outcome(enum.Enum):
 
 
 STATUS: Final[dict[Outcome, int]] = {
+    Outcome.REDIRECT_TOO_LONG: 507,
     Outcome.BAD_REQUEST: 400,
     Outcome.METHOD_REFUSED: 405,
     Outcome.TOO_MANY_ADDRESSES: 463,

@@ -96,7 +96,9 @@ def encode_reply(
     lines = [f"HTTP/1.1 {status_line(status)}", "Server: awselb/2.0", f"Date: {date}"]
     if content_type:
         lines.append(f"Content-Type: {content_type}")
-    lines.append(f"Content-Length: {len(body)}")
+    if status != 204:
+        # RFC 9110 section 8.6 forbids it there.
+        lines.append(f"Content-Length: {len(body)}")
     lines.append("Connection: keep-alive" if keep_alive else "Connection: close")
     if location is not None:
         lines.append(f"Location: {location}")
