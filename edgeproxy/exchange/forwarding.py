@@ -123,7 +123,7 @@ class RequestForwarding:  # hot path
         host_line = derived.host_line
         if head.authority and not self._settings.preserve_host_header:
             host_line = self._host_line(head.authority)
-        elif head.fields.host_count == 0:
+        elif not head.fields.host:
             host_line = self._host_line(self._dns_name)
         line = f"{head.method} {head.target} HTTP/1.1"
         return f"{line}\r\n{prefix}{host_line}{trace}{derived.rest}".encode("latin-1")
@@ -131,16 +131,17 @@ class RequestForwarding:  # hot path
     def _derive(self, fields: RequestFields) -> _DerivedRequest:
         names = [name.lower() for name, _ in map(fields.fields.__getitem__, fields.special)]
         lines = fields.lines.copy()
+        # One statement of the length, whatever the client made of it, in the place of its first one.
+        is_chunked = fields.body_length == CHUNKED
+        kind, value = ("transfer-encoding", "chunked") if is_chunked else ("content-length", str(fields.body_length))
+        framing = fields.special[names.index(kind)] if kind in names else -1
         for index, name in zip(reversed(fields.special), reversed(names), strict=True):
-            if name in _NOT_FORWARDED:
+            if index == framing:
+                lines[index] = f"{fields.fields[index][0]}: {value}"
+            elif name in _NOT_FORWARDED:
                 del lines[index]
         if self._settings.drop_invalid_header_fields:
             lines = [line for line in lines if _CONFORMING_NAME(line.partition(":")[0])]
-        if fields.body_length == CHUNKED:
-            lines.append("Transfer-Encoding: chunked")
-        elif fields.body_length or "content-length" in names:
-            # One statement of the length, whatever the client made of it.
-            lines.append(f"Content-Length: {fields.body_length}")
         if self._settings.preserve_host_header:
             host_line = "".join(f"Host: {value}\r\n" for name, value in fields.fields if name.lower() == "host")
         else:
