@@ -13,18 +13,17 @@ from __future__ import annotations
 import difflib
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from edgeproxy.control.certs import DEV_NAMES, DevelopmentCA
 from edgeproxy.errors import ConfigError
+from edgeproxy.model.listener import DEVELOPMENT
 from edgeproxy.runtime.server_certificate import CertificateFiles, read_server_certificate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from edgeproxy.model.listener import Certificate
-
-DEVELOPMENT: Final = "dev"
 
 
 class FileCertificateLocator:
@@ -53,17 +52,22 @@ class FileCertificateLocator:
         self._dev_names = (*DEV_NAMES, *dev_names)
         self._arn_prefix = f"arn:aws:acm:{region}:{account_id}:certificate/"
 
-    def locate(self, certificate: Certificate) -> CertificateFiles:
+    def locate(self, certificate: Certificate, hosts: Sequence[str] = ()) -> CertificateFiles:
         """The files of a certificate, checked: they exist, can be used by a load balancer, and belong together.
+
+        Args:
+            certificate: What the configuration says.
+            hosts: Names that a development certificate covers as well: those that the listener's rules ask for. TLS
+                clients refuse `*.localhost`, so `app.localhost` has to be named.
 
         Raises:
             ConfigError: They do not; `path` is `CertificateArn` or `KeyFile`.
         """
         name = certificate.certificate_arn
-        if name == DEVELOPMENT or name.startswith("arn:"):
+        if not certificate.is_file:
             if certificate.key_file is not None:
                 raise ConfigError("KeyFile", certificate.key_file, f"KeyFile cannot be given for '{name}'.")
-            chain, key = self._development(name), None
+            chain, key = self._development(name, hosts), None
         else:
             chain = self._path(name)
             key = self._path(certificate.key_file) if certificate.key_file else None
@@ -79,11 +83,11 @@ class FileCertificateLocator:
         digest = hashlib.sha256(name.encode()).hexdigest()
         return self._arn_prefix + "-".join((digest[:8], digest[8:12], digest[12:16], digest[16:20], digest[20:32]))
 
-    def _development(self, name: str) -> Path:
+    def _development(self, name: str, hosts: Sequence[str]) -> Path:
         own = self._certs_dir / f"{name.rpartition('/')[2]}.pem"
         if name != DEVELOPMENT and own.exists():
             return own
-        return DevelopmentCA.open(self._certs_dir).issue(self._dev_names).path
+        return DevelopmentCA.open(self._certs_dir).issue((*self._dev_names, *hosts)).path
 
     def _path(self, name: str) -> Path:
         return self._base_dir / Path(name).expanduser()

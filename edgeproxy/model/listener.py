@@ -16,6 +16,9 @@ from edgeproxy.model.suggestion import closest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+DEVELOPMENT = "dev"
+"""The certificate name that stands for one of the development CA."""
+
 FOREIGN = {"tcp.": "Network Load Balancers"}
 
 
@@ -28,6 +31,11 @@ class Certificate(Model, frozen=True):
     """A file, relative to the configuration's; or `dev`."""
     key_file: str | None = None
     """The private key's file, where it is not in the certificate's."""
+
+    @property
+    def is_file(self) -> bool:
+        """A file of one's own; otherwise the development CA stands in: for `dev`, and for ARNs pasted from AWS."""
+        return self.certificate_arn != DEVELOPMENT and not self.certificate_arn.startswith("arn:")
 
     def problems(self) -> Iterator[ConfigError]:
         """Something is named."""
@@ -61,6 +69,18 @@ class Listener(Model, frozen=True):
     """A mapping, or a list of Key and Value. Changing headers is not supported yet."""
     tags: Attributes = ()
     """Kept and echoed."""
+
+    @property
+    def named_hosts(self) -> tuple[str, ...]:
+        """The host names that the rules ask for, as a certificate could carry them: `a.test` and `*.a.test`, sorted."""
+        patterns = {
+            pattern.lower()
+            for rule in self.rules
+            for condition in rule.conditions
+            if condition.field == "host-header"
+            for pattern in condition.patterns
+        }
+        return tuple(sorted(each for each in patterns if not set(each.removeprefix("*.")) & set("*?_")))
 
     @property
     def effective_ssl_policy(self) -> str | None:

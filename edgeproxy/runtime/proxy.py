@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from edgeproxy.balancing.group import TargetGroupState
     from edgeproxy.balancing.target_state import TargetState
+    from edgeproxy.model.listener import Listener
     from edgeproxy.model.target_group import TargetGroup
     from edgeproxy.runtime.access_log import AccessLog
 
@@ -185,10 +186,8 @@ class EdgeProxy:
             return None
         live = self._listeners.get(key)
         running = self._compiled.listeners.get(key) if self._compiled is not None else None
-        if live is not None and live.tls is not None and running is not None:
-            before, after = running.listener, wanted.listener
-            if (before.certificates, before.effective_ssl_policy) == (after.certificates, after.effective_ssl_policy):
-                return live.tls
+        if live is not None and running is not None and _tls_parts(running.listener) == _tls_parts(wanted.listener):
+            return live.tls
         if self._certificates is None:
             raise ConfigError("Certificates", None, "This proxy was given no way to find certificates.")
         return ListenerTls(wanted.listener, self._certificates)
@@ -305,3 +304,9 @@ class EdgeProxy:
 
     def __repr__(self) -> str:
         return f"<EdgeProxy {self.state.value} {list(self._listeners.values())}>"
+
+
+def _tls_parts(listener: Listener) -> tuple[object, ...]:
+    """What of a listener its TLS is made of. Certificate files of one's own do not depend on the hosts."""
+    is_made_here = not all(each.is_file for each in listener.certificates)
+    return listener.certificates, listener.effective_ssl_policy, listener.named_hosts if is_made_here else ()

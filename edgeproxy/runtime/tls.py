@@ -36,7 +36,7 @@ from edgeproxy.runtime.server_certificate import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from edgeproxy.model.listener import Certificate, Listener
@@ -54,8 +54,12 @@ _logger = logging.getLogger(__name__)
 class CertificateLocator(Protocol):
     """Knows the files behind the name of a certificate."""
 
-    def locate(self, certificate: Certificate) -> CertificateFiles:
+    def locate(self, certificate: Certificate, hosts: Sequence[str] = ()) -> CertificateFiles:
         """The files of a certificate.
+
+        Args:
+            certificate: What the configuration says.
+            hosts: Names that clients will ask this listener for; a certificate made on the spot covers them.
 
         Raises:
             ConfigError: Nothing usable is known under that name; `path` is relative to the certificate.
@@ -144,6 +148,7 @@ class ListenerTls:
             ConfigError: The policy is unknown or a certificate cannot be used; `path` is relative to the listener.
         """
         self._port = listener.port
+        self._hosts = listener.named_hosts
         self._certificates = listener.certificates
         self._locator = locator
         self._now = now
@@ -205,7 +210,7 @@ class ListenerTls:
         located = []
         for index, certificate in enumerate(self._certificates):
             try:
-                located.append(self._locator.locate(certificate))
+                located.append(self._locator.locate(certificate, self._hosts))
             except ConfigError as error:
                 raise error.at(f"Certificates[{index}]") from error
         return located

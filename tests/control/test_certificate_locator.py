@@ -48,6 +48,12 @@ def test_dev_covers_this_machine_and_the_extra_names(locator: FileCertificateLoc
     assert files == locator.locate(named("dev"))
 
 
+def test_dev_covers_the_hosts_that_the_listener_asks_for(locator: FileCertificateLocator) -> None:
+    """TLS clients refuse `*.localhost`: what a rule names must stand in the certificate by itself."""
+    files = locator.locate(named("dev"), ["app.localhost", "*.example.test"])
+    assert {"app.localhost", "*.example.test"} <= set(names_in(files.chain))
+
+
 def test_a_path_is_relative_to_the_configuration_file(locator: FileCertificateLocator, tmp_path: Path) -> None:
     path = tmp_path / "conf" / "app.pem"
     LEAF.private_key_and_cert_chain_pem.write_to_path(path)

@@ -149,3 +149,16 @@ def test_attributes_of_network_load_balancers_are_refused(refusals: Read) -> Non
 def test_a_certificate_names_something(refusals: Read) -> None:
     expected = [("CertificateArn", "A CertificateArn must be specified: a PEM file, or 'dev'")]
     assert expected == refusals(lambda: Certificate(certificate_arn=""))
+
+
+def test_named_hosts_are_what_a_certificate_could_carry() -> None:
+    """Names and leftmost wildcards of host conditions, in lower case; other wildcards and underscores are left out."""
+    hosts = ("App.localhost", "*.example.test", "a*.example.test", "under_score.test")
+    condition = RuleCondition(field="host-header", values=hosts)
+    by_host = Rule(priority=1, conditions=(condition,), actions=(forward,))
+    assert ("*.example.test", "app.localhost") == https(rules=(by_host, rule(2))).named_hosts
+
+
+@pytest.mark.parametrize(("name", "expected"), [("dev", False), ("arn:aws:acm:x:1:certificate/1", False), ("a", True)])
+def test_a_certificate_is_a_file_unless_it_is_dev_or_an_arn(name: str, expected: bool) -> None:
+    assert expected == Certificate(certificate_arn=name).is_file

@@ -41,7 +41,7 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def locate(self, certificate: Certificate) -> CertificateFiles:
+    def locate(self, certificate: Certificate, _hosts: Sequence[str] = ()) -> CertificateFiles:
         key = self.path / certificate.key_file if certificate.key_file else None
         name = certificate.certificate_arn
         return CertificateFiles(chain=self.path / name, key=key, arn=f"arn:{name}")
