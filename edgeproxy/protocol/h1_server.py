@@ -162,6 +162,7 @@ class H1ServerCodec:  # hot path
             self._buffer = data
             return b""
         line, _, section = data[:end].partition(b"\n")
+        tolerant.check_unfinished_head(line)
         section = section[: section.rindex(b"\n", 0, -1) + 1] if section.count(b"\n") > 1 else b""
         fields = self._memo.find(section) or self._memo.compute(section)
         head = parse_request_line(line.removesuffix(b"\r").decode("latin-1"), fields, end)
