@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _BODILESS_STATUSES: Final = frozenset({204, 304})
+_CR: Final = 13
 
 
 class ResponseSink(Protocol):
@@ -39,6 +40,19 @@ class ResponseSink(Protocol):
 def response_head_memo() -> Memo[ResponseHead]:
     """A memo that the codecs of one proxy share."""
     return Memo(parse_response_head)
+
+
+def _check_beginning(data: bytes) -> None:
+    """Refuses at once what no further byte can make a response, instead of waiting for the idle timeout.
+
+    Raises:
+        ProtocolError: 502 for another protocol's greeting, and for lines that a lone LF ends.
+    """
+    if not data.startswith(b"HTTP/"[: len(data)]):
+        raise ProtocolError(502, f"the target's status line {data[:60]!r} is not HTTP/1")
+    line_end = data.find(b"\n")
+    if line_end >= 0 and data[line_end - 1] != _CR:
+        raise ProtocolError(502, "the target's status line does not end with CRLF")
 
 
 class H1ClientCodec:  # hot path
@@ -93,6 +107,7 @@ class H1ClientCodec:  # hot path
             if end < 0 or end + 4 > MAX_RESPONSE_HEAD:
                 if end >= 0 or len(data) > MAX_RESPONSE_HEAD:
                     raise ProtocolError(502, f"the response headers are longer than {MAX_RESPONSE_HEAD} bytes")
+                _check_beginning(data)
                 self._buffer = data
                 return
             raw = data[: end + 4]
