@@ -91,8 +91,12 @@ class TargetPools:
         self._connecting: set[asyncio.Task[None]] = set()
 
     def register(self, target: TargetState, tls: ssl.SSLContext | None) -> None:
-        """Makes room for a target; `tls` is set where the group's protocol is HTTPS."""
-        if target not in self._pools:
+        """Makes room for a target, or follows its group's protocol; `tls` is set where that is HTTPS."""
+        pool = self._pools.get(target)
+        if pool is None:
+            self._pools[target] = TargetPool(target, tls)
+        elif pool.tls is not tls:
+            self.deregister(target)
             self._pools[target] = TargetPool(target, tls)
 
     def deregister(self, target: TargetState) -> None:
@@ -132,6 +136,10 @@ class TargetPools:
             exchange.on_target_failed(Outcome.SHUTTING_DOWN)
             raise
         else:
+            if not connection.is_open:
+                # A target that closes at once may be gone before this task has its turn.
+                exchange.on_target_failed(Outcome.TARGET_CLOSED)
+                return
             connection.exchange = exchange
             exchange.on_target_ready(connection, self._clock.now())
 

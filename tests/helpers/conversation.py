@@ -68,6 +68,11 @@ class Conversation:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.transport.abort()
 
+    def abort(self) -> None:
+        """Close at once if it is open."""
+        if self.transport.get_write_buffer_size() or not self.transport.is_closing():
+            self.transport.abort()
+
     async def close(self) -> None:
         """Close in order."""
         self._writer.close()
@@ -87,6 +92,14 @@ class Conversation:
     async def read_to_end(self) -> bytes:
         """Everything until the other end closes."""
         return await asyncio.wait_for(self._reader.read(), PATIENCE_SECONDS)
+
+    async def read_until_cut(self) -> bytes:
+        """Everything until the other end closes or resets."""
+        received = b""
+        with contextlib.suppress(ConnectionResetError):
+            while data := await self.read(1 << 16):
+                received += data
+        return received
 
     async def read_head(self) -> bytes:
         """Everything up to and with the next empty line.

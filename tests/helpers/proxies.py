@@ -99,7 +99,7 @@ class RunningProxy:
     async def close_clients(self) -> None:
         """Close every client connection that the test has left."""
         for conversation in self._opened:
-            conversation.transport.abort()
+            conversation.abort()
         self._opened.clear()
 
 

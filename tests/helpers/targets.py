@@ -48,8 +48,11 @@ class ScriptedTarget:
         tls: ssl.SSLContext | None = None,
         health_status: int | None = 200,
         receive_buffer: int | None = None,
+        speaks_first: bool = False,
     ) -> None:
+        """See the class; a script that speaks first is given no head and every connection, health checks as well."""
         self._script = script
+        self._speaks_first = speaks_first
         self._host = host
         self.port = port
         self._tls = tls
@@ -104,11 +107,18 @@ class ScriptedTarget:
         except asyncio.CancelledError:
             pass  # the target stops
         finally:
-            conversation.transport.abort() if self._server is None else writer.close()
+            if self._server is None:
+                conversation.abort()
+            else:
+                writer.close()
             self.open.discard(conversation)
             self._tasks.discard(task)
 
     async def _play(self, conversation: Conversation) -> None:
+        if self._speaks_first:
+            self.accepted += 1
+            await self._script(conversation, b"")
+            return
         head = await conversation.read_head()
         if HEALTH_CHECK in head:
             self.health_checks.append(head)
