@@ -116,6 +116,7 @@ class LineFormat:  # hot path
         if head is None:
             request = f"- {self._scheme}://{self._dns_name}:{self._port}- -"
             agent = "-"
+            trace = "-"
         else:
             fields = head.fields
             host = head.authority or fields.host
@@ -123,6 +124,8 @@ class LineFormat:  # hot path
             version = "HTTP/1.1" if head.version_minor else "HTTP/1.0"
             request = f"{head.method} {base}{escape(head.target)} {version}"
             agent = self._agents.get(fields.user_agent) or self._agent(fields.user_agent)
+            # A client may have written part of it.
+            trace = (escape(record.trace_id) if fields.trace_id else record.trace_id) or "-"
         ended, begun = now + offset, record.arrived + offset
         ended_second, begun_second = int(ended), int(begun)
         if ended_second != self._second:
@@ -133,7 +136,7 @@ class LineFormat:  # hot path
         return (
             f"{self._scheme} {text}.{int((ended - ended_second) * 1e6):06d}{self._start}{shared.client} {label} "
             f"{_times(record, now)} {record.status} {status} {record.received_bytes} {record.sent_bytes} "
-            f'"{request}" "{agent}" {shared.tls} {"-" if group is None else group.arn} "{record.trace_id or "-"}" '
+            f'"{request}" "{agent}" {shared.tls} {"-" if group is None else group.arn} "{trace}" '
             f"{shared.certificate} {record.priority} {begun_text}.{_MILLIS[int((begun - begun_second) * 1000)]}000Z "
             f'"{record.actions or "-"}" "{escape(record.redirect_url) if record.redirect_url else "-"}" "-" '
             f'"{label}" "{status}" "-" "-" {shared.end}'

@@ -7,7 +7,7 @@ import pytest
 from edgeproxy.exchange.exchange import CONTINUE, TargetPhase
 from edgeproxy.exchange.outcome import Outcome
 from edgeproxy.model.action import FixedResponseConfig, RedirectConfig
-from tests.helpers.exchange_ports import DATE, ScriptedClient, Stage
+from tests.helpers.exchange_ports import DATE, START, ScriptedClient, Stage
 
 GET = ("GET /a HTTP/1.1", "Host: a")
 POST = ("POST /a HTTP/1.1", "Host: a", "Content-Length: 10")
@@ -30,7 +30,7 @@ def test_a_request_goes_to_the_target_and_its_answer_to_the_client() -> None:
     stage = Stage()
     client = stage.client().sends(*GET)
     assert 1 == stage.state.outstanding
-    stage.now = 0.25
+    stage.now += 0.25
     stage.target.answers(*OK, body="ok")
 
     assert f"HTTP/1.1 200 OK\r\nDate: {DATE}\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\nok".encode() == (
@@ -38,7 +38,12 @@ def test_a_request_goes_to_the_target_and_its_answer_to_the_client() -> None:
     )
     assert (["keep-alive"], ["release"], 0) == (client.events, stage.target.events, stage.state.outstanding)
     record = stage.record
-    assert (200, 200, Outcome.FORWARDED, 0.25) == (record.status, record.target_status, record.outcome, record.answered)
+    assert (200, 200, Outcome.FORWARDED, START + 0.25) == (
+        record.status,
+        record.target_status,
+        record.outcome,
+        record.answered,
+    )
     assert (len(b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n"), len(client.received)) == (
         record.received_bytes,
         record.sent_bytes,
@@ -60,10 +65,10 @@ def test_a_connection_that_is_not_at_hand_is_waited_for() -> None:
     stage = Stage(is_connected=False)
     client = stage.client().sends(*GET)
     assert (b"", TargetPhase.CONNECTING) == (client.received, stage.exchanges[0].phase)
-    stage.now = 0.5
+    stage.now += 0.5
     stage.connects().answers(*OK, body="ok")
 
-    assert (200, 0.5) == (status(client), stage.record.dispatched)
+    assert (200, START + 0.5) == (status(client), stage.record.dispatched)
 
 
 def test_the_body_that_comes_while_connecting_is_sent_with_the_head() -> None:

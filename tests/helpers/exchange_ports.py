@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 DATE = "Sun, 22 Nov 2026 10:00:00 GMT"
 EPOCH = 1_795_341_600.0
 """The same moment in seconds since 1970."""
+START = 1024.0
+"""The same moment on the clock that exchanges are handed."""
 TRACE = "1-6b02bd20-0000000000000000000000ab"
 """The id that `EPOCH` and the scripted bits give."""
 GROUP_ARN = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/app/ce5353cc7101de6d"
@@ -56,10 +58,10 @@ def _bytes(data: str | bytes) -> bytes:
 
 
 class FrozenClock:
-    """Time that stands still; exchanges are handed `Stage.now`, which begins at 0."""
+    """Time that stands still; exchanges are handed `Stage.now`."""
 
     def __init__(self) -> None:
-        self.offset = EPOCH
+        self.offset = EPOCH - START
 
     def http_date(self) -> str:
         return DATE
@@ -312,7 +314,7 @@ class Stage:
     """One listener and one target group; implements `TargetDialer`.
 
     Attributes:
-        now: The time that exchanges are handed; moved by the script.
+        now: The time that exchanges are handed; begins at `START`, moved by the script.
         is_connected: Connections to targets are at hand; otherwise `connects` or `refuses` says what becomes of each.
         state: The target group's only target.
         exchanges: Everything that began, in order.
@@ -331,7 +333,7 @@ class Stage:
         targets: Iterable[tuple[str, int]] = (("10.0.2.37", 8080),),
         **settings: Any,
     ) -> None:
-        self.now = 0.0
+        self.now = START
         self.is_connected = is_connected
         self.request_memo = request_fields_memo()
         self.response_memo = response_head_memo()
