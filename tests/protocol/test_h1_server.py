@@ -177,6 +177,20 @@ def test_codecs_that_share_a_memo_read_the_same_every_time() -> None:
             assert expected == recorded.events
 
 
+@pytest.mark.conformance("HTTP versions", "HTTP/1.0 and HTTP/1.1 requests are read", "load-balancer-listeners")
+@pytest.mark.parametrize("minor", [0, 1])
+def test_both_versions_of_http1_are_read(minor: int) -> None:
+    assert [minor] == [head.version_minor for head in feed_requests([b"GET / HTTP/1.%d\r\n\r\n" % minor]).heads]
+
+
+@pytest.mark.conformance(
+    "Methods", "GET, HEAD, POST, PUT, DELETE, OPTIONS and PATCH are read", "how-elastic-load-balancing-works"
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"])
+def test_the_documented_methods_are_read(method: str) -> None:
+    assert whole(method, "/", []) == feed_requests([f"{method} / HTTP/1.1\r\n\r\n".encode()]).events
+
+
 # ---- what is refused
 
 

@@ -178,7 +178,9 @@ def test_one_header_line_has_a_limit(name: bytes, size: int, is_refused: bool) -
         assert 1 == len(parse_request_fields(line + b"\r\n").fields)
 
 
-@pytest.mark.conformance("Header size", "a Cookie line may be longer than 16 K", "load-balancer-limits")
+@pytest.mark.conformance(
+    "Header size", "a Cookie line may be longer than 16 K", "load-balancer-limits", status="default"
+)
 @pytest.mark.parametrize("name", [b"Cookie", b"cookie", b"COOKIE"])
 def test_a_cookie_has_no_limit_of_its_own(name: bytes) -> None:
     value = b"a" * MAX_HEADER_LINE
@@ -260,7 +262,9 @@ def test_custom_methods_pass(method: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["get", "Get", "G(T", "G\tT", "", "G\xe9T", "GET1"])
-@pytest.mark.conformance("Request line", "methods other than capital letters are 400", "-", status="default")
+@pytest.mark.conformance(
+    "Request line", "methods other than capital letters are 400", "rule-condition-types", status="default"
+)
 def test_other_methods_are_refused(method: str) -> None:
     assert 400 == status_of(f"{method} / HTTP/1.1")
 
@@ -305,7 +309,10 @@ def test_another_version_is_refused() -> None:
 
 
 @pytest.mark.conformance(
-    "HTTP versions", "the preface of HTTP/2 on an HTTP/1 connection is answered with 400", "-", status="default"
+    "HTTP versions",
+    "the preface of HTTP/2 on an HTTP/1 connection is answered with 400",
+    "load-balancer-troubleshooting",
+    status="default",
 )
 def test_the_preface_of_http2_is_refused_for_its_target() -> None:
     assert 400 == status_of("PRI * HTTP/2.0")
