@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from edgeproxy.health.machine import TargetHealthMachine
 from edgeproxy.health.matcher import HttpCodeMatcher
-from edgeproxy.health.outcome import CheckResult, name_not_resolved
+from edgeproxy.health.outcome import INTERNAL_ERROR, CheckResult, name_not_resolved
 from edgeproxy.model.target import TargetHealthState
 from edgeproxy.runtime.health_probe import Probe, run_probe
 from edgeproxy.runtime.resolver import Resolve, resolve
@@ -114,7 +114,12 @@ class GroupHealthChecker:
         while True:
             if watch.machine.on_checking():
                 self._publish(watch)
-            result = await self._check(watch.target)
+            try:
+                result = await self._check(watch.target)
+            except Exception:
+                # Without this one surprise would end the checks of a target for good.
+                _log.exception("A health check of %s in %s went wrong", watch.target.label, self._state.name)
+                result = INTERNAL_ERROR
             _log.debug("Health check of %s in %s: %s", watch.target.label, self._state.name, result.kind.value)
             if watch.machine.on_check(result):
                 self._publish(watch)

@@ -6,6 +6,7 @@ Source: user guide, target-group-health-checks; the bytes were captured on a tar
 from __future__ import annotations
 
 import asyncio
+import errno
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from edgeproxy.errors import ProtocolError
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from edgeproxy.protocol.message import ResponseHead
 
 _DEFAULT_PORTS: Final = {"HTTP": 80, "HTTPS": 443}
+_OUR_OWN_LACK: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 class Probe(NamedTuple):
@@ -65,8 +67,10 @@ async def run_probe(probe: Probe) -> CheckResult:
             status = await connection.status
     except TimeoutError:
         return TIMED_OUT
-    except (OSError, ProtocolError):
+    except ProtocolError:
         return FAILED
+    except OSError as error:
+        return INTERNAL_ERROR if error.errno in _OUR_OWN_LACK else FAILED
     except Exception:
         return INTERNAL_ERROR
     finally:

@@ -13,6 +13,10 @@ Resolve = Callable[[str], Awaitable[list[str]]]
 async def resolve(name: str) -> list[str]:
     """Asks the system, which knows about /etc/hosts, Docker's DNS and search domains."""
     loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    try:
+        found = await loop.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    except UnicodeError as error:
+        # What cannot be a name is refused by the codec for names, before anybody is asked.
+        raise OSError(f"'{name}' cannot be a host name: {error}") from error
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     return sorted(addresses, key=lambda address: ":" in address)
