@@ -7,7 +7,8 @@ parsing strictly (user guide, application-load-balancers, desync mitigation mode
 * A line without a colon, and a folded line, is a header of its own and gets a colon (user guide,
   load-balancer-troubleshooting); the name keeps its bytes.
 * NUL or a lone CR anywhere is refused, and so is a name that only resembles Content-Length or Transfer-Encoding: a
-  target might read it as the real one. A header without a name is dropped and the message is treated as ambiguous.
+  target might read it as the real one. So is a folded line behind one of the two: a target might unfold it. A header
+  without a name is dropped and the message is treated as ambiguous.
 * Sizes are checked here, so the fast path does not take heads that could be too large.
 """
 
@@ -59,14 +60,18 @@ def parse_fields(section: bytes) -> tuple[list[Field], bool]:
     if len(section) > MAX_REQUEST_HEAD:
         raise ProtocolError(400, f"the request headers are longer than {MAX_REQUEST_HEAD} bytes")
     fields: list[Field] = []
-    is_ambiguous = False
+    is_ambiguous = has_framing = False
     for raw in section.decode("latin-1").split("\n")[:-1]:
         line = raw.removesuffix("\r")
         field = _field(line)
         if field is None:
             is_ambiguous = True
-        else:
-            fields.append(field)
+            continue
+        if has_framing and field[0][0] in " \t":
+            # Headers in between may not be forwarded; then a target that unfolds appends this line to the framing.
+            raise ProtocolError(400, "a folded line stands behind a header that frames the body")
+        has_framing = has_framing or field[0].lower() in _FRAMING_NAMES
+        fields.append(field)
     return fields, is_ambiguous
 
 

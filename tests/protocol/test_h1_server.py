@@ -221,6 +221,7 @@ REFUSED = [
     Refused(post(b"Transfer-Encoding:", b" chunked"), "a folded value: targets may unfold it"),
     Refused(post(b"Transfer-Encoding: chunked", b" ,identity", b"Transfer-Encoding: chunked"), "folded and twice"),
     Refused(post(b"Content-Length: 5", b" Transfer-Encoding: chunked"), "a folded name: targets may strip it"),
+    Refused(post(b"Transfer-Encoding: chunked", b" ,identity"), "a coding on a folded line: targets may append it"),
     Refused(post(b"Transfer-Encoding : chunked"), "a space in front of the colon: targets may strip it"),
     Refused(post(b"Transfer-Encoding\t: chunked"), "a TAB in front of the colon"),
     Refused(post(b"Transfer_Encoding: chunked"), "an underscore: CGI names make both the same"),

@@ -82,6 +82,20 @@ def test_a_folded_line_is_a_header_of_its_own() -> None:
     assert ["Foo: a", " b:", "\tc: d"] == fields.lines
 
 
+@pytest.mark.parametrize("framing", [b"Transfer-Encoding: chunked", b"content-length: 5"])
+@pytest.mark.parametrize("between", [b"", b"Connection: x\r\n", b": nameless\r\n"])
+@pytest.mark.parametrize("folded", [b" , identity", b"\t0", b" x: y"])
+def test_a_folded_line_behind_a_framing_header_is_refused(framing: bytes, between: bytes, folded: bytes) -> None:
+    """A target that unfolds would read `chunked , identity:`, and the body as the next request."""
+    with pytest.raises(ProtocolError, match="folded line stands behind") as caught:
+        parse_request_fields(framing + b"\r\n" + between + folded + b"\r\n")
+    assert caught.value.status == 400
+
+
+def test_a_folded_line_in_front_of_a_framing_header_is_harmless() -> None:
+    assert 5 == parse_request_fields(b"A: b\r\n c\r\nContent-Length: 5\r\n").body_length
+
+
 @pytest.mark.conformance(
     "Header lines without a colon", "the load balancer adds the colon", "load-balancer-troubleshooting"
 )
