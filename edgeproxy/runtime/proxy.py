@@ -226,7 +226,7 @@ class EdgeProxy:
         tls: Mapping[ListenerKey, ListenerTls | None],
         opened: Mapping[ListenerKey, ListenerSocket],
     ) -> None:
-        """From here on nothing can fail."""
+        """From here on nothing can fail. One swap: nothing awaits before every listener has its new context."""
         self._update_groups(compiled)
         for key in [key for key in self._listeners if key not in compiled.listeners]:
             leaving = self._listeners.pop(key)
@@ -237,9 +237,10 @@ class EdgeProxy:
             listener.context = wanted.context
             listener.idle_timeout = wanted.settings.idle_timeout_seconds * self._time_scale
             listener.client_keep_alive = wanted.settings.client_keep_alive_seconds * self._time_scale
-            await listener.serve(tls[key])
         self._listeners = {key: opened.get(key) or self._listeners[key] for key in compiled.listeners}
         self._compiled = compiled
+        for key, listener in list(self._listeners.items()):
+            await listener.serve(tls[key])
 
     def _update_groups(self, compiled: Compiled) -> None:
         for name in [name for name in self._groups if name not in compiled.groups]:

@@ -1,0 +1,100 @@
+"""A topology compiled: what is made anew, what is found again, what is in use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from edgeproxy.exchange.actions import FixedResponseAction, ForwardAction, RedirectAction
+from edgeproxy.runtime.clock import Clock
+from edgeproxy.runtime.compiled import Compiler
+from edgeproxy.runtime.metrics import Metrics
+from edgeproxy.runtime.target_pool import TargetPools
+from tests.helpers.proxies import answering_itself, forwarding_to, topology
+
+if TYPE_CHECKING:
+    from edgeproxy.exchange.actions import CompiledAction
+
+WEIGHTED = """\
+LoadBalancers:
+  - Name: dev
+    Listeners:
+      - Port: 80
+        Protocol: HTTP
+        DefaultActions:
+          - Type: forward
+            ForwardConfig:
+              TargetGroups: [{TargetGroupArn: blue, Weight: 9}, {TargetGroupArn: green, Weight: 1}]
+        Rules:
+          - Priority: 7
+            Conditions: [{Field: path-pattern, Values: [/old]}]
+            Actions:
+              - {Type: redirect, RedirectConfig: {Path: /new, StatusCode: HTTP_302}}
+TargetGroups:
+  - {Name: blue, Protocol: HTTP, Port: 80}
+  - {Name: green, Protocol: HTTP, Port: 80}
+  - {Name: grey, Protocol: HTTP, Port: 80}
+"""
+
+
+@pytest.fixture
+def compiler() -> Compiler:
+    clock = Clock()
+    draws = iter([0.5, 0.95])
+    return Compiler(
+        dialer=TargetPools(clock), metrics=Metrics(), access_log=None, clock=clock, draw=lambda: next(draws)
+    )
+
+
+def default_of(compiler: Compiler, text: str) -> CompiledAction:
+    compiled = compiler.compile(topology(text), {})
+    return compiled.listeners["dev", 80].context.routing._default.answer
+
+
+def test_each_action_has_its_compiled_form(compiler: Compiler) -> None:
+    assert isinstance(default_of(compiler, forwarding_to(80)), ForwardAction)
+    assert isinstance(default_of(compiler, answering_itself()), FixedResponseAction)
+    redirect = forwarding_to(80).replace(
+        "{Type: forward, TargetGroupArn: app}",
+        "{Type: redirect, RedirectConfig: {Protocol: HTTPS, Port: '443', StatusCode: HTTP_301}}",
+    )
+    assert isinstance(default_of(compiler, redirect), RedirectAction)
+
+
+def test_the_default_rule_has_priority_0(compiler: Compiler) -> None:
+    assert "0" == default_of(compiler, WEIGHTED).priority
+
+
+def test_groups_that_rules_name_are_in_use_and_others_are_not(compiler: Compiler) -> None:
+    compiled = compiler.compile(topology(WEIGHTED), {})
+
+    assert {"blue", "green"} == compiled.in_use
+    assert {"blue", "green", "grey"} == set(compiled.groups)
+
+
+def test_weights_divide_the_draws(compiler: Compiler) -> None:
+    compiled = compiler.compile(topology(WEIGHTED), {})
+    action = compiled.listeners["dev", 80].context.routing._default.answer
+    assert isinstance(action, ForwardAction)
+    chosen = [action._choose() for _ in range(2)]
+
+    assert ["blue", "green"] == [group.name for group in chosen if group is not None]
+
+
+def test_the_live_state_of_a_group_that_stays_is_found_again(compiler: Compiler) -> None:
+    """A reload forgets neither health nor counters."""
+    first = compiler.compile(topology(WEIGHTED), {})
+    second = compiler.compile(topology(WEIGHTED), first.groups)
+
+    assert first.groups["blue"] is second.groups["blue"]
+    assert first.listeners["dev", 80].context is not second.listeners["dev", 80].context
+
+
+def test_compiling_changes_nothing_that_serves(compiler: Compiler) -> None:
+    first = compiler.compile(topology(forwarding_to(80)), {})
+    live = dict(first.groups)
+    compiler.compile(topology(WEIGHTED), live)
+
+    assert first.groups == live
+    assert {} == first.groups["app"].targets
