@@ -92,9 +92,12 @@ def test_a_visitor_may_stop_the_sweep(loop: Loop) -> None:
 def test_a_visitor_that_fails_does_not_keep_the_others_from_their_deadlines(
     loop: Loop, caplog: pytest.LogCaptureFixture
 ) -> None:
+    def fail(_now: float) -> None:
+        raise ValueError("a visitor with a mistake")
+
     seen: list[float] = []
     sweep = DeadlineSweep(lambda: 1.0)
-    sweep.visit(lambda _now: {}["missing"])
+    sweep.visit(fail)
     sweep.visit(seen.append)
     sweep.start()
     with caplog.at_level(logging.ERROR):
