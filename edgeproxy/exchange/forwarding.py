@@ -213,8 +213,9 @@ def _encode_response_head(head: ResponseHead, mode: BodyMode, date: str, *, keep
     if mode is BodyMode.CHUNKED:
         front.append("Transfer-Encoding: chunked")
     elif mode is BodyMode.AS_RECEIVED:
-        # A HEAD's or a 304's answer may state a transfer coding that no body shows.
-        for name in ("content-length", "transfer-encoding"):
+        # A HEAD's or a 304's answer may state a transfer coding that no body shows; a 204's may not, and there are
+        # clients that would wait for the chunks (RFC 9112 section 6.1).
+        for name in ("content-length", "transfer-encoding")[: 1 if head.status == 204 else 2]:
             front += [lines[index] for index in special.get(name, ())]
     front.append("Connection: keep-alive" if keep_alive else "Connection: close")
     rest.append("\r\n")

@@ -453,6 +453,12 @@ def test_a_body_is_announced_as_it_is_framed(mode: BodyMode, length: list[str]) 
     assert [*length, "Connection: keep-alive"] == lines[2:]
 
 
+@pytest.mark.parametrize(("status", "stays"), [("204 No Content", False), ("304 Not Modified", True), ("200 OK", True)])
+def test_a_204_states_no_transfer_coding(status: str, stays: bool) -> None:
+    """RFC 9112 section 6.1; clients exist that would wait for the chunks."""
+    assert stays is ("Transfer-Encoding: chunked" in response(f"HTTP/1.1 {status}", "Transfer-Encoding: chunked"))
+
+
 def test_each_framing_and_each_connection_has_a_head_of_its_own() -> None:
     """One parsed head serves many exchanges; what is remembered is kept apart by how the body is framed."""
     head = parse_response_head(message(["HTTP/1.1 200 OK", f"Date: {DATE}"]))
