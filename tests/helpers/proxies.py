@@ -147,8 +147,10 @@ async def no_more_than(files: dict[str, str], tasks: set[asyncio.Task[Any]]) -> 
     """
     ours = {"_on_connection"}  # scripted targets notice a moment later that their connection has ended
 
+    known = {*tasks, asyncio.current_task()}
+
     def left() -> list[str]:
-        running_tasks = [each for each in asyncio.all_tasks() - tasks if each.get_coro().__name__ not in ours]  # type: ignore[union-attr]
+        running_tasks = [each for each in asyncio.all_tasks() - known if each.get_coro().__name__ not in ours]  # type: ignore[union-attr]
         opened = [f"{number} {name}" for number, name in open_files().items() if files.get(number) != name]
         return [repr(each) for each in running_tasks] + opened
 
