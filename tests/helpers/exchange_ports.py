@@ -27,7 +27,7 @@ from edgeproxy.protocol.h1_server import H1ServerCodec, request_fields_memo
 from edgeproxy.rules.table import RoutingTable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import Literal
 
     from edgeproxy.balancing.target_state import TargetState
@@ -78,7 +78,40 @@ class RecordingLedger:
         self.records.append(record)
 
 
-class ScriptedClient:
+class _ScriptedPort:
+    """What both sides have in common."""
+
+    def __init__(self) -> None:
+        self._feed: Callable[[bytes], None]
+        self._waiting = b""
+        self.received = b""
+        self.events: list[str] = []
+        self.is_open = True
+        self.is_paused = False
+        self.fills_up = False
+        """The next bytes are more than the connection can take."""
+
+    def took(self) -> bytes:
+        """What was received since the last call."""
+        received, self.received = self.received, b""
+        return received
+
+    def _arrive(self, data: str | bytes) -> None:
+        self._waiting += _bytes(data)
+        if not self.is_paused and self._waiting:
+            data, self._waiting = self._waiting, b""
+            self._feed(data)
+
+    def pause_reading(self) -> None:
+        self.is_paused = True
+        self.events.append("pause")
+
+    def resume_reading(self) -> None:
+        self.is_paused = False
+        self.events.append("resume")
+
+
+class ScriptedClient(_ScriptedPort):
     """A client; implements `ClientPort` and feeds the real codec.
 
     Attributes:
@@ -87,18 +120,13 @@ class ScriptedClient:
     """
 
     def __init__(self, stage: Stage, *, source_ip: str = "192.0.2.7", source_port: int = 5000) -> None:
+        super().__init__()
         self._stage = stage
         self._codec = H1ServerCodec(self, stage.request_memo)
-        self._waiting = b""
+        self._feed = self._codec.feed
         self.source_ip = source_ip
         self.source_port = source_port
         self.must_close = False
-        self.is_open = True
-        self.is_paused = False
-        self.fills_up = False
-        """The next bytes are more than the connection can take."""
-        self.received = b""
-        self.events: list[str] = []
         self.exchange: Exchange | None = None
 
     # ---- the script
@@ -109,10 +137,7 @@ class ScriptedClient:
 
     def sends_bytes(self, data: str | bytes) -> ScriptedClient:
         """Bytes; they wait while the load balancer does not read."""
-        self._waiting += _bytes(data)
-        if not self.is_paused and self._waiting:
-            data, self._waiting = self._waiting, b""
-            self._codec.feed(data)
+        self._arrive(data)
         return self
 
     def leaves(self) -> None:
@@ -136,11 +161,6 @@ class ScriptedClient:
         assert self.exchange is not None
         self._stage.now += seconds
         self.exchange.on_idle(is_client_paused=self.is_paused)
-
-    def took(self) -> bytes:
-        """What was received since the last call."""
-        received, self.received = self.received, b""
-        return received
 
     # ---- RequestSink
 
@@ -196,16 +216,8 @@ class ScriptedClient:
         self._codec.stop()
         self.events.append("abort")
 
-    def pause_reading(self) -> None:
-        self.is_paused = True
-        self.events.append("pause")
 
-    def resume_reading(self) -> None:
-        self.is_paused = False
-        self.events.append("resume")
-
-
-class ScriptedTarget:
+class ScriptedTarget(_ScriptedPort):
     """A connection to a target; implements `TargetPort` and feeds the real codec.
 
     Attributes:
@@ -214,17 +226,12 @@ class ScriptedTarget:
     """
 
     def __init__(self, stage: Stage, exchange: Exchange) -> None:
+        super().__init__()
         self._stage = stage
         self._codec = H1ClientCodec(self, stage.response_memo)
-        self._waiting = b""
+        self._feed = self._codec.feed
         self.exchange: Exchange | None = exchange
         self.last_activity = stage.now
-        self.is_open = True
-        self.is_paused = False
-        self.fills_up = False
-        """The next bytes are more than the connection can take."""
-        self.received = b""
-        self.events: list[str] = []
 
     # ---- the script
 
@@ -235,10 +242,7 @@ class ScriptedTarget:
     def answers_bytes(self, data: str | bytes) -> ScriptedTarget:
         """Bytes; they wait while the load balancer does not read."""
         assert self.is_open, "a script for a connection that is closed"
-        self._waiting += _bytes(data)
-        if not self.is_paused and self._waiting:
-            data, self._waiting = self._waiting, b""
-            self._codec.feed(data)
+        self._arrive(data)
         return self
 
     def closes(self) -> None:
@@ -254,11 +258,6 @@ class ScriptedTarget:
     def reads_on(self) -> None:
         assert self.exchange is not None
         self.exchange.on_target_drained()
-
-    def took(self) -> bytes:
-        """What was received since the last call."""
-        received, self.received = self.received, b""
-        return received
 
     # ---- ResponseSink
 
@@ -300,14 +299,6 @@ class ScriptedTarget:
         self.exchange = None
         self.is_open = False
         self.events.append("abort")
-
-    def pause_reading(self) -> None:
-        self.is_paused = True
-        self.events.append("pause")
-
-    def resume_reading(self) -> None:
-        self.is_paused = False
-        self.events.append("resume")
 
 
 class Stage:
