@@ -1,7 +1,7 @@
 """The exception tree.
 
-Every error that edgeproxy raises on purpose is an `EdgeProxyError`, says in a full sentence what is wrong and what would
-be right, and knows whose fault it is by its class:
+Every error that edgeproxy raises on purpose is an `EdgeProxyError`, says in a full sentence what is wrong and what
+would be right, and knows whose fault it is by its class:
 
 * `ConfigError`: the person who wrote the configuration; names the path, the value and the reason.
 * `ProtocolError`: the other end of an HTTP connection; carries the status that the load balancer answers with.

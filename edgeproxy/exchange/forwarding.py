@@ -129,21 +129,20 @@ class RequestForwarding:  # hot path
         return f"{line}\r\n{prefix}{host_line}{trace}{derived.rest}".encode("latin-1")
 
     def _derive(self, fields: RequestFields) -> _DerivedRequest:
-        names = [name.lower() for name, _ in map(fields.fields.__getitem__, fields.special)]
         lines = fields.lines.copy()
         # One statement of the length, whatever the client made of it, in the place of its first one.
         is_chunked = fields.body_length == CHUNKED
         kind, value = ("transfer-encoding", "chunked") if is_chunked else ("content-length", str(fields.body_length))
-        framing = fields.special[names.index(kind)] if kind in names else -1
-        for index, name in zip(reversed(fields.special), reversed(names), strict=True):
+        framing = next((index for index, name, _ in fields.special if name == kind), -1)
+        for index, name, _ in reversed(fields.special):
             if index == framing:
-                lines[index] = f"{fields.fields[index][0]}: {value}"
+                lines[index] = f"{lines[index].partition(':')[0]}: {value}"
             elif name in _NOT_FORWARDED:
                 del lines[index]
         if self._settings.drop_invalid_header_fields:
             lines = [line for line in lines if _CONFORMING_NAME(line.partition(":")[0])]
         if self._settings.preserve_host_header:
-            host_line = "".join(f"Host: {value}\r\n" for name, value in fields.fields if name.lower() == "host")
+            host_line = "".join(f"Host: {value}\r\n" for _, name, value in fields.special if name == "host")
         else:
             host_line = f"Host: {self.outgoing_host(fields.host)}\r\n"
         lines.append("\r\n")

@@ -8,11 +8,12 @@ Interim responses (1xx) are passed over: the load balancer answers `Expect: 100-
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
 from edgeproxy.errors import ProtocolError
 from edgeproxy.protocol.body import ChunkedReader
-from edgeproxy.protocol.head_parser import parse_response_head
+from edgeproxy.protocol.head_parser import known_response_lines, parse_response_head
 from edgeproxy.protocol.limits import MAX_RESPONSE_HEAD
 from edgeproxy.protocol.memo import Memo
 from edgeproxy.protocol.message import CHUNKED, UNTIL_CLOSE, ResponseHead
@@ -39,7 +40,7 @@ class ResponseSink(Protocol):
 
 def response_head_memo() -> Memo[ResponseHead]:
     """A memo that the codecs of one proxy share."""
-    return Memo(parse_response_head)
+    return Memo(partial(parse_response_head, known=known_response_lines()))
 
 
 def _check_beginning(data: bytes) -> None:

@@ -13,12 +13,13 @@ While a request is being answered nothing is parsed: responses go out in the ord
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
 from edgeproxy.errors import ProtocolError
 from edgeproxy.protocol import tolerant
 from edgeproxy.protocol.body import ChunkedReader
-from edgeproxy.protocol.head_parser import parse_request_fields, parse_request_line
+from edgeproxy.protocol.head_parser import known_request_lines, parse_request_fields, parse_request_line
 from edgeproxy.protocol.limits import MAX_HEADER_LINE
 from edgeproxy.protocol.memo import Memo
 from edgeproxy.protocol.message import CHUNKED, RequestFields, RequestHead
@@ -51,7 +52,7 @@ class RequestSink(Protocol):
 
 def request_fields_memo() -> Memo[RequestFields]:
     """A memo that the codecs of one proxy share."""
-    return Memo(parse_request_fields)
+    return Memo(partial(parse_request_fields, known=known_request_lines()))
 
 
 class H1ServerCodec:  # hot path

@@ -1,8 +1,9 @@
 """One pass over a head: the fast path.
 
-A request line and a header section without anything unusual are each recognised by one regular expression. What the
-expressions do not accept is not necessarily wrong; `tolerant.py` decides. The two agree on everything that the fast
-path accepts (tests/protocol/test_head_parser.py compares them on generated heads).
+A request line without anything unusual is recognised by one regular expression, and so is each header line that was
+not seen before (`header_lines.py`). What the expressions do not accept is not necessarily wrong; `tolerant.py` decides.
+The two agree on everything that the fast path accepts (tests/protocol/test_head_parser.py compares them on generated
+heads).
 """
 
 from __future__ import annotations
@@ -14,73 +15,69 @@ from typing import Final
 from edgeproxy.errors import ProtocolError
 from edgeproxy.protocol import tolerant
 from edgeproxy.protocol.framing import request_body_length, response_body_length
+from edgeproxy.protocol.header_lines import KnownLines, SpecialField, UnusualLineError, read_lines
 from edgeproxy.protocol.limits import MAX_HEADER_LINE
-from edgeproxy.protocol.message import Field, RequestFields, RequestHead, ResponseHead
-
-_TCHARS: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-"""RFC 9110 section 5.6.2."""
+from edgeproxy.protocol.message import Field, RequestFields, RequestHead, ResponseHead, split_lines
 
 # Methods as nginx takes them: capital letters, "-" and "_". The target's path starts with "/" and holds no control
 # character, no space and no fragment.
 _REQUEST_LINE: Final = re.compile(r"([A-Z_-]+) (/[^\x00-\x20\x7f?#]*)(?:\?([^\x00-\x20\x7f#]*))? HTTP/1\.1").fullmatch
 _STATUS_LINE: Final = re.compile(r"HTTP/1\.([01]) (([1-9][0-9][0-9])(?: [\t\x20-\x7e\x80-\xff]*)?)").fullmatch
-# Possessive: white space may be read as either of two parts, and trying all splits would be quadratic (a header of
-# 16,000 spaces and one control character took 0.7 s).
-_FIELDS: Final = re.compile(rf"(?m)^({_TCHARS}):[ \t]*+([\t\x20-\x7e\x80-\xff]*+)\r\n").findall
 
 
 def parse_fields(section: str) -> list[Field] | None:
-    """The fields of a header section whose lines all end with CRLF; None when anything about it is unusual.
-
-    Each match is one whole line, so as many matches as line feeds means that no line was passed over.
-    """
-    fields: list[Field] = _FIELDS(section)
-    if len(fields) != section.count("\n"):
+    """The fields of a header section whose lines all end with CRLF; None when anything about it is unusual."""
+    try:
+        lines, _ = read_lines(section, known_request_lines())
+    except UnusualLineError:
         return None
-    if " \r\n" in section or "\t\r\n" in section:
-        return [(name, value.rstrip(" \t")) for name, value in fields]
-    return fields
+    return split_lines(lines)
 
 
-def parse_request_fields(section: bytes) -> RequestFields:
+def known_request_lines() -> KnownLines:
+    """An empty memory of request header lines."""
+    return KnownLines(_REQUEST_FIELDS, tolerant.resembles_framing)
+
+
+def known_response_lines() -> KnownLines:
+    """An empty memory of response header lines."""
+    return KnownLines(_RESPONSE_FIELDS)
+
+
+def parse_request_fields(section: bytes, known: KnownLines | None = None) -> RequestFields:
     """A request's header section, interpreted.
+
+    Args:
+        section: The header lines with their line ends.
+        known: What is remembered from other sections.
 
     Raises:
         ProtocolError: 400 for what cannot be forwarded safely.
     """
+    if known is None:
+        known = known_request_lines()
     is_ambiguous = False
-    text = section.decode("latin-1")
-    fields = parse_fields(text) if len(section) < MAX_HEADER_LINE else None
-    if fields is None or _has_lookalike(text, fields):
+    try:
+        lines, special = read_lines(section.decode("latin-1"), known, max_size=MAX_HEADER_LINE)
+    except UnusualLineError:
         fields, is_ambiguous = tolerant.parse_fields(section)
         lines = [f"{name}: {value}" if value else f"{name}:" for name, value in fields]
-    else:
-        lines = text.split("\r\n")
-        lines.pop()
-    parsed = RequestFields(fields, lines, len(section))
+        special = [
+            SpecialField(index, name.lower(), value)
+            for index, (name, value) in enumerate(fields)
+            if name.lower() in _REQUEST_FIELDS
+        ]
+    parsed = RequestFields(lines, special, len(section))
     parsed.is_ambiguous = is_ambiguous
     _interpret(parsed)
     return parsed
 
 
-def _has_lookalike(section: str, fields: list[Field]) -> bool:
-    """Whether a name resembles one that frames the body. Two searches answer for nearly all sections."""
-    lower_section = section.lower()
-    if "length" not in lower_section and "transfer" not in lower_section:
-        return False
-    names = [name.lower() for name, _ in fields]
-    return any(tolerant.resembles_framing(name) for name in names if "length" in name or "transfer" in name)
-
-
 def _interpret(parsed: RequestFields) -> None:
     lengths: list[str] = []
     encodings: list[str] = []
-    interpreter_of = _REQUEST_FIELDS.get
-    for index, (name, value) in enumerate(parsed.fields):
-        interpret = interpreter_of(name.lower())
-        if interpret is not None:
-            parsed.special.append(index)
-            interpret(parsed, value, lengths, encodings)
+    for _, name, value in parsed.special:
+        _REQUEST_FIELDS[name](parsed, value, lengths, encodings)
     if lengths or encodings:
         length, is_ambiguous, unsupported = request_body_length(lengths, encodings)
         parsed.body_length = length
@@ -184,42 +181,44 @@ _RESPONSE_FIELDS: Final = frozenset(
 )
 
 
-def parse_response_head(data: bytes) -> ResponseHead:
+def parse_response_head(data: bytes, known: KnownLines | None = None) -> ResponseHead:
     """The head of a response from all its bytes, the empty line included.
+
+    Args:
+        data: The head.
+        known: What is remembered from other heads.
 
     Raises:
         ProtocolError: 502 for what the load balancer calls malformed.
     """
-    text = data[:-2].decode("latin-1")
-    line, _, section = text.partition("\r\n")
+    if known is None:
+        known = known_response_lines()
+    line, _, section = data[:-2].decode("latin-1").partition("\r\n")
     match = _STATUS_LINE(line)
     if match is None:
         raise ProtocolError(502, f"the target's status line {line[:60]!r} is not HTTP/1")
-    fields = parse_fields(section)
-    if fields is None:
-        raise ProtocolError(502, "the target sent a malformed header line")
+    try:
+        lines, special = read_lines(section, known)
+    except UnusualLineError:
+        raise ProtocolError(502, "the target sent a malformed header line") from None
     minor, status_line, status = match.groups()
-    lines = section.split("\r\n")
-    lines.pop()
-    head = ResponseHead(
-        status=int(status),
-        status_line=status_line,
-        version_minor=int(minor),
-        fields=fields,
-        lines=lines,
-        size=len(data),
-    )
-    special = head.special
-    for index, (name, _) in enumerate(fields):
-        lower = name.lower()
-        if lower in _RESPONSE_FIELDS:
-            special.setdefault(lower, []).append(index)
-    lengths = [fields[index][1] for index in special.get("content-length", ())]
-    encodings = [fields[index][1] for index in special.get("transfer-encoding", ())]
+    head = ResponseHead(int(status), status_line, int(minor), lines, len(data))
+    lengths: list[str] = []
+    encodings: list[str] = []
+    tokens: set[str] = set()
+    indices = head.special
+    for index, name, value in special:
+        if name in indices:
+            indices[name].append(index)
+        else:
+            indices[name] = [index]
+        if name == "content-length":
+            lengths.append(value)
+        elif name == "transfer-encoding":
+            encodings.append(value)
+        elif name == "connection":
+            tokens |= {token.strip(" \t").lower() for token in value.split(",")}
     head.body_length = response_body_length(lengths, encodings)
-    if "connection" in special:
-        tokens = {
-            token.strip(" \t").lower() for index in special["connection"] for token in fields[index][1].split(",")
-        }
+    if tokens:
         head.is_reusable = "close" not in tokens and (head.version_minor == 1 or "keep-alive" in tokens)
     return head

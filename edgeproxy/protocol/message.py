@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from edgeproxy.protocol.header_lines import SpecialField
+
 Field = tuple[str, str]
 """A header's name as received and its value without surrounding white space."""
 
@@ -21,18 +23,22 @@ UNTIL_CLOSE: Final = -2
 """Body lengths that are not a number of bytes."""
 
 
+def split_lines(lines: list[str]) -> list[Field]:
+    """Header lines as names and values."""
+    return [(name, value.strip(" \t")) for name, _, value in (line.partition(":") for line in lines)]
+
+
 class RequestFields:  # hot path
     """A parsed request header section.
 
     Attributes:
-        fields: All headers in the order received.
-        lines: The same as text, one line each, in the same order; as received wherever nothing was unusual.
-        special: The indices of the fields that mean something to a codec or a proxy, in order.
+        lines: All headers as text, one line each, in the order received; as received wherever nothing was unusual.
+        special: The fields that mean something to a codec or a proxy, in the same order.
         host: The first Host value as received, or "" without one.
         host_count: How many Host headers there are.
         body_length: Bytes of the body, 0 for none, or CHUNKED.
-        is_ambiguous: The body's length was stated twice; it was read the safe way, and both connections close
-        afterwards. wants_close: The client sent `Connection: close`.
+        is_ambiguous: The body's length was stated twice; it was read the safe way, and both connections close after it.
+        wants_close: The client sent `Connection: close`.
         wants_keep_alive: The client sent `Connection: keep-alive`.
         connection_tokens: Lower-cased tokens of Connection.
         expects_continue: The client waits for `100 Continue`.
@@ -51,7 +57,6 @@ class RequestFields:  # hot path
         "connection_tokens",
         "derived",
         "expects_continue",
-        "fields",
         "forwarded_for",
         "host",
         "host_count",
@@ -67,11 +72,10 @@ class RequestFields:  # hot path
         "wants_keep_alive",
     )
 
-    def __init__(self, fields: list[Field], lines: list[str], size: int) -> None:
-        self.fields = fields
+    def __init__(self, lines: list[str], special: list[SpecialField], size: int) -> None:
         self.lines = lines
+        self.special = special
         self.size = size
-        self.special: list[int] = []
         self.host = ""
         self.host_count = 0
         self.body_length = 0
@@ -87,6 +91,11 @@ class RequestFields:  # hot path
         self.unsupported_coding = False
         self.derived: Any = None
         self._by_name: dict[str, list[str]] | None = None
+
+    @property
+    def fields(self) -> list[Field]:
+        """All headers as names and values, in the order received; made anew for each asking."""
+        return split_lines(self.lines)
 
     def values(self, name: str) -> Sequence[str]:
         """The values of one header, given in lower case, in the order received; empty when it is absent."""
@@ -179,8 +188,7 @@ class ResponseHead:  # hot path
         status: The status code.
         status_line: `200 OK`: code and reason phrase as the target sent them.
         version_minor: 1 for HTTP/1.1, 0 for HTTP/1.0.
-        fields: All headers in the order received.
-        lines: The same as text, one line each.
+        lines: All headers as text, one line each, in the order received.
         special: The indices of the fields that mean something to a codec or a proxy, by lower-cased name.
         body_length: Bytes of the body as the fields state it, CHUNKED or UNTIL_CLOSE; whether a body follows at all
         also
@@ -193,7 +201,6 @@ class ResponseHead:  # hot path
     __slots__ = (
         "body_length",
         "derived",
-        "fields",
         "is_reusable",
         "lines",
         "size",
@@ -203,19 +210,21 @@ class ResponseHead:  # hot path
         "version_minor",
     )
 
-    def __init__(
-        self, *, status: int, status_line: str, version_minor: int, fields: list[Field], lines: list[str], size: int
-    ) -> None:
+    def __init__(self, status: int, status_line: str, version_minor: int, lines: list[str], size: int) -> None:
         self.status = status
         self.status_line = status_line
         self.version_minor = version_minor
-        self.fields = fields
         self.lines = lines
         self.special: dict[str, list[int]] = {}
         self.size = size
         self.body_length = UNTIL_CLOSE
         self.is_reusable = version_minor == 1
         self.derived: Any = None
+
+    @property
+    def fields(self) -> list[Field]:
+        """All headers as names and values, in the order received; made anew for each asking."""
+        return split_lines(self.lines)
 
     def values(self, name: str) -> list[str]:
         """The values of one header, given in lower case."""

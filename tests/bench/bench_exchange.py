@@ -9,36 +9,39 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import time
-from collections.abc import Iterator
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from edgeproxy.control.config.loader import load_text
 from edgeproxy.runtime.access_log import AccessLog
 from edgeproxy.runtime.client_connection import ClientConnection
-from edgeproxy.runtime.listener import ListenerSocket
 from edgeproxy.runtime.proxy import Bind, EdgeProxy
 from edgeproxy.runtime.target_connection import TargetConnection
+from tests.bench.edgeproxy_config import ten_rules
 
-CONFIG = """
-LoadBalancers:
-  - Name: bench
-    Listeners:
-      - Port: 80
-        Protocol: HTTP
-        DefaultActions: [{Type: forward, TargetGroupArn: app}]
-        Rules:
-          - {Priority: 1, Conditions: [{Field: path-pattern, Values: ["/a/*"]}], Actions: [{Type: forward, TargetGroupArn: app}]}
-          - {Priority: 2, Conditions: [{Field: host-header, Values: ["*.example.net"]}], Actions: [{Type: forward, TargetGroupArn: app}]}
-          - {Priority: 3, Conditions: [{Field: http-request-method, HttpRequestMethodConfig: {Values: [DELETE]}}], Actions: [{Type: forward, TargetGroupArn: app}]}
-TargetGroups:
-  - {Name: app, Port: 1, Targets: [{Id: 127.0.0.1}]}
-"""
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from edgeproxy.runtime.listener import ListenerSocket
+
+FORWARD = [{"Type": "forward", "TargetGroupArn": "app"}]
+CONFIG = json.dumps(
+    {
+        "LoadBalancers": [
+            {
+                "Name": "bench",
+                "Listeners": [{"Port": 80, "Protocol": "HTTP", "DefaultActions": FORWARD, "Rules": ten_rules()}],
+            }
+        ],
+        "TargetGroups": [{"Name": "app", "Port": 1, "Targets": [{"Id": "127.0.0.1"}]}],
+    }
+)
 
 REQUEST = (
-    "GET /some/path?x={n} HTTP/1.1\r\nHost: www.example.com\r\n"
-    "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/129.0.0.0 Safari/537.36\r\n"
-    "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8\r\n"
+    "GET /app/items/42?x={n} HTTP/1.1\r\nHost: www.example.com\r\n"
+    "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/129.0.0.0 Safari/537.36"
+    "\r\nAccept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8\r\n"
     "Accept-Language: en-US,en;q=0.9\r\nAccept-Encoding: gzip, deflate, br, zstd\r\n"
     "Cookie: session=0123456789abcdef{n}; theme=dark\r\nReferer: https://www.example.com/some/page\r\n"
     "Sec-Fetch-Dest: document\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Site: same-origin\r\n"
@@ -87,7 +90,9 @@ async def measure(rounds: int) -> Iterator[tuple[str, float]]:
     rows = []
     for name, is_varied in (("repeated heads", False), ("different heads", True)):
         numbers = itertools.count() if is_varied else itertools.repeat(0)
-        messages = [(REQUEST.format(n=n).encode(), RESPONSE.format(n=n).encode()) for n in itertools.islice(numbers, rounds)]
+        messages = [
+            (REQUEST.format(n=n).encode(), RESPONSE.format(n=n).encode()) for n in itertools.islice(numbers, rounds)
+        ]
         best = float("inf")
         for _ in range(3):
             started = time.perf_counter()

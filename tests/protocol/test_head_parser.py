@@ -58,7 +58,7 @@ def test_the_slow_path_agrees_on_every_section_that_the_fast_path_accepts(data: 
     """Or neither accepts it: a section that the fast path hands over is refused for the reason the slow path gives."""
     text = data.decode("latin-1")
     fast = head_parser.parse_fields(text)
-    if fast is None or head_parser._has_lookalike(text, fast):
+    if fast is None:
         return
     assert (fast, False) == tolerant.parse_fields(data)
 
@@ -118,7 +118,7 @@ def test_the_first_host_counts_and_all_are_counted() -> None:
 
 def test_special_fields_are_found_by_index_whatever_their_case() -> None:
     fields = parsed(b"A: 1", b"HOST: x", b"B: 2", b"x-forwarded-proto: https", b"Keep-Alive: 5")
-    assert [1, 3, 4] == fields.special
+    assert [1, 3, 4] == [field.position for field in fields.special]
 
 
 def test_values_are_found_by_lower_case_name_in_order() -> None:

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import pytest
+
+from edgeproxy.protocol.header_lines import (
+    MAX_KNOWN_LINE_SIZE,
+    MAX_KNOWN_LINES,
+    KnownLines,
+    SpecialField,
+    UnusualLineError,
+    read_lines,
+)
+
+SPECIAL = ("host", "date")
+
+
+@pytest.fixture
+def known() -> KnownLines:
+    return KnownLines(SPECIAL)
+
+
+def test_special_fields_come_with_their_index_and_without_white_space(known: KnownLines) -> None:
+    expected = (["A: 1", "HOST:\t b.test "], [SpecialField(1, "host", "b.test")])
+    assert expected == read_lines("A: 1\r\nHOST:\t b.test \r\n", known)
+
+
+def test_a_known_line_gives_what_it_gave_at_first(known: KnownLines) -> None:
+    section = "Host: a\r\nX: y\r\nDate: today\r\n"
+    assert read_lines(section, known) == read_lines(section, known)
+    assert {"Host: a", "X: y", "Date: today"} == set(known)
+
+
+@pytest.mark.parametrize(
+    "section",
+    ["A: b", "A: b\n", "A : b\r\n", "no colon\r\n", " folded: b\r\n", "A: \x00\r\n", "A: b\rC: d\r\n", ": b\r\n"],
+)
+def test_unusual_lines_are_not_judged_here_and_not_remembered(section: str, known: KnownLines) -> None:
+    with pytest.raises(UnusualLineError):
+        read_lines(section, known)
+    assert {} == known
+
+
+def test_suspicious_names_are_unusual_every_time() -> None:
+    known = KnownLines(SPECIAL, lambda name: name == "content_length")
+    for _ in range(2):
+        with pytest.raises(UnusualLineError):
+            read_lines("Content_Length: 5\r\n", known)
+
+
+def test_what_is_remembered_is_bounded_in_number(known: KnownLines) -> None:
+    for number in range(2 * MAX_KNOWN_LINES):
+        read_lines(f"X: {number}\r\n", known)
+    assert len(known) <= MAX_KNOWN_LINES
+
+
+def test_long_lines_are_read_and_not_remembered(known: KnownLines) -> None:
+    line = f"Date: {'x' * MAX_KNOWN_LINE_SIZE}"
+    assert [SpecialField(0, "date", "x" * MAX_KNOWN_LINE_SIZE)] == read_lines(f"{line}\r\n", known)[1]
+    assert {} == known
