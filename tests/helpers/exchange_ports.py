@@ -79,7 +79,7 @@ class RecordingLedger:
 
 
 class _ScriptedPort:
-    """What both sides have in common."""
+    """What both sides have in common: bytes for the codec, bytes that the load balancer sent, and what it did."""
 
     def __init__(self) -> None:
         self._feed: Callable[[bytes], None]
@@ -112,12 +112,7 @@ class _ScriptedPort:
 
 
 class ScriptedClient(_ScriptedPort):
-    """A client; implements `ClientPort` and feeds the real codec.
-
-    Attributes:
-        received: The bytes that the load balancer sent.
-        events: "pause", "resume", and how each response ended: "keep-alive", "close" or "abort".
-    """
+    """A client; implements `ClientPort`. Its events end each response with "keep-alive", "close" or "abort"."""
 
     def __init__(self, stage: Stage, *, source_ip: str = "192.0.2.7", source_port: int = 5000) -> None:
         super().__init__()
@@ -177,10 +172,10 @@ class ScriptedClient(_ScriptedPort):
     def on_request_error(self, error: ProtocolError) -> None:
         if self.exchange is not None:
             self.exchange.on_request_error(error)
-            return
-        self.exchange = exchange = Exchange(self, self._stage.context, None, self._stage.now)
-        self._stage.exchanges.append(exchange)
-        exchange.refuse(error)
+        else:
+            self.exchange = exchange = Exchange(self, self._stage.context, None, self._stage.now)
+            self._stage.exchanges.append(exchange)
+            exchange.refuse(error)
 
     def on_pipeline_full(self) -> None:
         self.pause_reading()
@@ -218,12 +213,7 @@ class ScriptedClient(_ScriptedPort):
 
 
 class ScriptedTarget(_ScriptedPort):
-    """A connection to a target; implements `TargetPort` and feeds the real codec.
-
-    Attributes:
-        received: The bytes that the load balancer sent.
-        events: "pause", "resume", "release" and "abort".
-    """
+    """A connection to a target; implements `TargetPort`. Its events end each exchange with "release" or "abort"."""
 
     def __init__(self, stage: Stage, exchange: Exchange) -> None:
         super().__init__()
@@ -270,10 +260,10 @@ class ScriptedTarget(_ScriptedPort):
             self.exchange.on_response_body(data, is_complete)
 
     def on_response_error(self, error: ProtocolError) -> None:
-        exchange, outcome = self.exchange, Outcome.TARGET_MALFORMED if self.is_open else Outcome.TARGET_CLOSED
+        outcome = Outcome.TARGET_MALFORMED if self.is_open else Outcome.TARGET_CLOSED
         self.is_open = False
-        if exchange is not None:
-            exchange.on_target_lost(outcome)
+        if self.exchange is not None:
+            self.exchange.on_target_lost(outcome)
 
     # ---- TargetPort
 
@@ -308,8 +298,7 @@ class Stage:
         now: The time that exchanges are handed; begins at `START`, moved by the script.
         is_connected: Connections to targets are at hand; otherwise `connects` or `refuses` says what becomes of each.
         state: The target group's only target.
-        exchanges: Everything that began, in order.
-        targets: Connections that were handed out, in order.
+        exchanges, targets: What began, and the connections that were handed out, in order.
         idle: Connections that were given back.
     """
 
@@ -342,12 +331,10 @@ class Stage:
             settings=LoadBalancerSettings(**settings),
             trace_ids=TraceIds(lambda _bits: 0xAB),
         )
-        default: CompiledAction
-        if action is None:
-            default = ForwardAction("0", lambda: self.group)
-        elif isinstance(action, FixedResponseConfig):
+        default: CompiledAction = ForwardAction("0", lambda: self.group)
+        if isinstance(action, FixedResponseConfig):
             default = FixedResponseAction("0", action)
-        else:
+        elif action is not None:
             default = RedirectAction("0", action, protocol=protocol, port=port, default_host=DNS_NAME)
         self.context = ExchangeContext(
             routing=RoutingTable.build(rules, default=default),
@@ -386,11 +373,8 @@ class Stage:
         return None
 
     def _port(self, exchange: Exchange) -> ScriptedTarget:
-        if self.idle:
-            port = self.idle.pop()
-            port.exchange = exchange
-        else:
-            port = ScriptedTarget(self, exchange)
+        port = self.idle.pop() if self.idle else ScriptedTarget(self, exchange)
+        port.exchange = exchange
         self.targets.append(port)
         return port
 
