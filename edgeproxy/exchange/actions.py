@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from edgeproxy.exchange.forwarding import split_host
 from edgeproxy.exchange.outcome import Outcome
 from edgeproxy.exchange.replies import encode_redirect, encode_reply
+from edgeproxy.protocol.message import ascii_lower
 from edgeproxy.rules.rewrite import compile_redirect
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class RedirectAction:
         head = exchange.head
         assert head is not None
         exchange.actions = "redirect"
-        host = split_host(head.authority or head.host or self._default_host)[0].lower()
+        host = ascii_lower(split_host(head.authority or head.host or self._default_host)[0])
         # The path as the client wrote it, not as conditions see it (unconfirmed).
         path, _, query = head.target.partition("#")[0].partition("?")
         location = self._locate(host, path, query)

@@ -17,7 +17,7 @@ import enum
 import re
 from typing import TYPE_CHECKING, Final, Literal
 
-from edgeproxy.protocol.message import CHUNKED, RequestFields, RequestHead, ResponseHead
+from edgeproxy.protocol.message import CHUNKED, RequestFields, RequestHead, ResponseHead, ascii_lower
 
 if TYPE_CHECKING:
     from edgeproxy.exchange.ports import WallClock
@@ -159,7 +159,7 @@ class RequestForwarding:  # hot path
         On the well-known ports any port is removed, on others the listener's is appended where there is none.
         """
         name, port = split_host(host)
-        name = name.lower()
+        name = ascii_lower(name)
         if self._port in _WELL_KNOWN_PORTS:
             return name
         return f"{name}:{port or self._port}"

@@ -8,6 +8,7 @@ small.
 
 from __future__ import annotations
 
+import string
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -21,6 +22,14 @@ Field = tuple[str, str]
 CHUNKED: Final = -1
 UNTIL_CLOSE: Final = -2
 """Body lengths that are not a number of bytes."""
+
+
+_LOWER: Final = str.maketrans({letter: letter.lower() for letter in string.ascii_uppercase})
+
+
+def ascii_lower(text: str) -> str:
+    """Lower case for ASCII letters only: other characters are bytes of an encoding that is not ours to know."""
+    return text.lower() if text.isascii() else text.translate(_LOWER)
 
 
 def split_lines(lines: list[str]) -> list[Field]:
@@ -160,7 +169,7 @@ class RequestHead:  # hot path
         """The first Host header in lower case, port included; "" without one."""
         host = self._host
         if host is None:
-            host = self._host = self.fields.host.lower()
+            host = self._host = ascii_lower(self.fields.host)
         return host
 
     @property

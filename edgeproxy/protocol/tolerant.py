@@ -153,6 +153,8 @@ def _split_target(target: str, method: str) -> tuple[str, str]:
         return "", target
     match = _ABSOLUTE.fullmatch(target)
     if match and match[1]:
+        if "@" in match[1]:
+            raise ProtocolError(400, "the request target holds user information")
         rest = match[2]
         return match[1], rest if rest.startswith("/") else f"/{rest}"
     if method == "CONNECT" and target:

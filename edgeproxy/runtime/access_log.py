@@ -17,16 +17,20 @@ from typing import IO, TYPE_CHECKING, Final, Literal, NamedTuple, cast
 
 from edgeproxy.exchange.forwarding import split_host
 from edgeproxy.exchange.outcome import Outcome
+from edgeproxy.protocol.message import ascii_lower
 
 if TYPE_CHECKING:
     from edgeproxy.exchange.record import ExchangeRecord
     from edgeproxy.runtime.client_connection import ClientConnection
 
 BLOCK_LINES: Final = 256
-MAX_WAITING_BLOCKS: Final = 1024
+MAX_WAITING_BLOCKS: Final = 64
 
 MAX_RECENT: Final = 1024
 """Hosts and user agents whose escaped form is remembered."""
+
+MAX_RECENT_SIZE: Final = 512
+"""Longer ones are escaped anew each time."""
 
 _MILLIS: Final = tuple(f"{ms:03d}" for ms in range(1000))
 _MILLISECONDS: Final = tuple(f"0.{ms:03d}" for ms in range(1000))
@@ -83,9 +87,10 @@ class _Recent(dict[str, str]):
     """A bounded dict for texts that repeat: hosts and user agents."""
 
     def keep(self, key: str, value: str) -> str:
-        if len(self) >= MAX_RECENT:
-            self.clear()
-        self[key] = value
+        if len(key) <= MAX_RECENT_SIZE:
+            if len(self) >= MAX_RECENT:
+                self.clear()
+            self[key] = value
         return value
 
 
@@ -143,7 +148,7 @@ class LineFormat:  # hot path
         )
 
     def _base_url(self, host: str) -> str:
-        name = split_host(host or self._dns_name)[0].lower()
+        name = ascii_lower(split_host(host or self._dns_name)[0])
         return self._urls.keep(host, escape(f"{self._scheme}://{name}:{self._port}"))
 
     def _agent(self, agent: str) -> str:

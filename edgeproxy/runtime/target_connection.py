@@ -23,7 +23,7 @@ HIGH_WATER: Final = 256 * 1024
 class TargetConnection(asyncio.Protocol):  # hot path
     """One connection to one target: busy with an exchange, or idle in its pool."""
 
-    __slots__ = ("_codec", "_is_reusable", "_pool", "_transport", "exchange", "feed", "last_activity")
+    __slots__ = ("_codec", "_is_closed", "_is_reusable", "_pool", "_transport", "exchange", "feed", "last_activity")
 
     def __init__(self, pool: TargetPool, memo: Memo[ResponseHead]) -> None:
         self._pool = pool
@@ -31,6 +31,7 @@ class TargetConnection(asyncio.Protocol):  # hot path
         self.feed = self._codec.feed
         self._transport: asyncio.Transport | None = None
         self._is_reusable = True
+        self._is_closed = False
         self.exchange: Exchange | None = None
         self.last_activity = monotonic()
 
@@ -52,21 +53,22 @@ class TargetConnection(asyncio.Protocol):  # hot path
 
     def eof_received(self) -> None:
         """The other end sends no more."""
-        self._on_closed()
+        self._on_closed(is_orderly=True)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
-        self._on_closed()
+        self._on_closed(is_orderly=exc is None)
         self._transport = None
         self._pool.on_closed(self)
 
-    def _on_closed(self) -> None:
+    def _on_closed(self, *, is_orderly: bool) -> None:
         self._is_reusable = False
-        if self.exchange is not None:
+        self._is_closed = True
+        if self.exchange is not None and is_orderly:
+            # Only an orderly end completes a body without a length: a reset may have cut it short.
             self._codec.feed_eof()
-            # A request that was not answered at all: the codec had nothing to complain about before it was sent.
-            if self.exchange is not None:
-                self._lose(Outcome.TARGET_CLOSED)
+        if self.exchange is not None:
+            self._lose(Outcome.TARGET_CLOSED)
         self._pool.forget_idle(self)
 
     def pause_writing(self) -> None:
@@ -95,8 +97,7 @@ class TargetConnection(asyncio.Protocol):  # hot path
 
     def on_response_error(self, error: ProtocolError) -> None:
         """The target broke the protocol, or closed too early."""
-        is_closed = not self._is_reusable and (self._transport is None or self._transport.is_closing())
-        self._lose(Outcome.TARGET_CLOSED if is_closed else Outcome.TARGET_MALFORMED)
+        self._lose(Outcome.TARGET_CLOSED if self._is_closed else Outcome.TARGET_MALFORMED)
 
     def _lose(self, outcome: Outcome) -> None:
         exchange = self.exchange

@@ -8,6 +8,7 @@ not connect ahead (user guide, how-elastic-load-balancing-works).
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import ssl
 from typing import TYPE_CHECKING, Final
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from edgeproxy.protocol.memo import Memo
     from edgeproxy.protocol.message import ResponseHead
     from edgeproxy.runtime.clock import Clock
+
+_log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT: Final = 10.0
 """Seconds for TCP, and again for TLS; fixed. Source: user guide, load-balancer-troubleshooting, HTTP 504."""
@@ -135,6 +138,10 @@ class TargetPools:
         except asyncio.CancelledError:
             exchange.on_target_failed(Outcome.SHUTTING_DOWN)
             raise
+        except Exception:
+            # Whatever it was, the client gets an answer: nothing else would end this exchange.
+            _log.exception("Connecting to %s failed in an unforeseen way", pool.target.label)
+            exchange.on_target_failed(Outcome.CONNECT_FAILED)
         else:
             if not connection.is_open:
                 # A target that closes at once may be gone before this task has its turn.

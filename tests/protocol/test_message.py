@@ -16,6 +16,12 @@ def test_the_host_is_the_first_one_in_lower_case_with_its_port() -> None:
     assert head("/").host == "example.com:8080"
 
 
+def test_lower_case_is_for_ascii_letters_only() -> None:
+    """The bytes of another alphabet are not ours to change: the second one of an E with an accent is C9 in latin-1."""
+    text = "\u00c3\u0089.Example.COM"
+    assert "\u00c3\u0089.example.com" == head("/", f"Host: {text}\r\n".encode("latin-1")).host
+
+
 def test_without_a_host_header_the_host_is_empty() -> None:
     assert head("/", b"").host == ""
 

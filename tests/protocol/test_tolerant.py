@@ -346,3 +346,9 @@ def test_the_request_line_has_a_limit(size: int, is_refused: bool) -> None:
         assert 414 == status_of(line)
     else:
         assert line == request_line(line).line
+
+
+def test_user_information_in_the_target_is_refused() -> None:
+    """It would become part of the Host that the target sees."""
+    with pytest.raises(ProtocolError, match="400: the request target holds user information"):
+        request_line("GET http://user:secret@a.test/ HTTP/1.1")

@@ -79,6 +79,17 @@ async def test_a_response_that_breaks_off_is_cut_and_never_padded(start: bytes, 
     assert received.endswith((b"\r\n\r\nhalf", b"\r\n\r\n4\r\nhalf\r\n", b"\r\n\r\n"))
 
 
+async def test_a_reset_does_not_end_a_body_without_a_length() -> None:
+    """An orderly close ends such a body; after a reset nobody knows what is missing."""
+    script = resetting_after(b"HTTP/1.1 200 OK\r\n\r\nhalf")
+    async with ScriptedTarget(script) as target, running(forwarding_to(target.port)) as edgeproxy:
+        client = await edgeproxy.connect()
+        await client.send(request("GET /"))
+        received = await client.read_until_cut()
+
+    assert not received.endswith(b"0\r\n\r\n")
+
+
 async def test_a_half_closing_target_has_answered_when_its_response_is_complete() -> None:
     async with (
         ScriptedTarget(half_closing_after(OK)) as target,
