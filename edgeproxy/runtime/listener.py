@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from edgeproxy.runtime.tls import ListenerTls
 
 BACKLOG: Final = 2048
+"""Connections that the kernel keeps for us until we accept them."""
+
+ACCEPTS_IN_A_ROW: Final = 1
+"""How many connections asyncio accepts before it looks at the others. Without descriptors it tries, and logs with a
+traceback, that often, and again for each of them a second later; thousands of them kept it busy for seconds. It has one
+number for this and for the kernel's queue, so the queue is set afterwards. uvloop has no such number."""
 
 _REASONS: Final = {
     errno.EADDRINUSE: "it is taken by another process",
@@ -102,11 +108,12 @@ class ListenerSocket:
             server = await asyncio.get_running_loop().create_server(
                 self._connection,
                 sock=sock.dup(),
-                backlog=BACKLOG,
+                backlog=ACCEPTS_IN_A_ROW,
                 ssl=tls.context if tls is not None else None,
                 ssl_handshake_timeout=max(60.0 * self.time_scale, 1.0) if tls is not None else None,
             )
             self._servers.append(server)
+            sock.listen(BACKLOG)
         for server in before:
             server.close()
 

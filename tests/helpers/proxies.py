@@ -139,7 +139,7 @@ async def running(
     assert 0 == edgeproxy.client_connections
 
 
-async def no_more_than(files: dict[str, str], tasks: set[asyncio.Task[Any]]) -> None:
+async def no_more_than(files: dict[str, str], tasks: set[asyncio.Task[Any]], *, within: float = 3) -> None:
     """Wait until no other files are open and no other tasks run than these.
 
     Raises:
@@ -155,7 +155,7 @@ async def no_more_than(files: dict[str, str], tasks: set[asyncio.Task[Any]]) -> 
         return [repr(each) for each in running_tasks] + opened
 
     try:
-        await until(lambda: not left(), within=3)
+        await until(lambda: not left(), within=within)
     except AssertionError:
         gc.collect()
         raise AssertionError(f"left behind: {left()}") from None

@@ -190,6 +190,20 @@ async def test_a_head_that_stops_coming_is_answered_with_408(part: bytes) -> Non
     assert everything.startswith(b"HTTP/1.1 408 Request Time-out\r\n")
 
 
+@pytest.mark.conformance("timeouts", "one byte is enough to stay", "load-balancer-troubleshooting")
+async def test_a_head_that_comes_byte_by_byte_is_waited_for() -> None:
+    async with running(answering_itself(idle_timeout=10)) as edgeproxy:
+        client = await edgeproxy.connect()
+        started = monotonic()
+        for byte in request("GET /", "X-Slow: 0123456789"):
+            await client.send(bytes([byte]))
+            await edgeproxy.sweeps(1)
+        answer = await client.read_message()
+
+    assert monotonic() - started > 2 * 10 * 0.01
+    assert 200 == answer.status
+
+
 @pytest.mark.conformance(
     "timeouts", "a request body that does not arrive in time is 408", "load-balancer-troubleshooting"
 )

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import socket
+import struct
+from pathlib import Path
 
 import pytest
 
 from edgeproxy.errors import BindError
+from edgeproxy.runtime.listener import BACKLOG
 from edgeproxy.runtime.proxy import Bind, EdgeProxy
 from tests.helpers.conversation import connect
 from tests.helpers.proxies import answering_itself, running, topology
 from tests.helpers.wait import until
+
+LONGEST_QUEUE = int(Path("/proc/sys/net/core/somaxconn").read_text())
 
 
 @pytest.mark.both_loops
@@ -26,6 +31,16 @@ async def test_a_listener_on_all_interfaces_takes_ipv4_and_ipv6_on_one_port() ->
     assert [200, 200] == answers
     assert [("0.0.0.0", edgeproxy.proxy.listeners[0].addresses[0][1])] == listener.addresses[:1]
     assert ("::", listener.addresses[0][1]) in listener.addresses
+
+
+@pytest.mark.both_loops
+async def test_the_kernel_queues_as_many_connections_as_it_may() -> None:
+    async with running(answering_itself()) as edgeproxy:
+        (listener,) = edgeproxy.proxy._listeners.values()
+        information = listener._sockets[0].getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
+        (longest_queue,) = struct.unpack_from("I", information, 28)
+
+    assert min(BACKLOG, LONGEST_QUEUE) == longest_queue
 
 
 @pytest.mark.both_loops

@@ -319,6 +319,19 @@ async def test_stopping_takes_no_longer_than_it_may() -> None:
     assert b"200" not in received
 
 
+@pytest.mark.both_loops
+async def test_idle_connections_over_tls_are_closed_in_order(tmp_path: Path, locator: FileCertificateLocator) -> None:
+    certificate(tmp_path / "app.pem", "app.test")
+    async with running(https("app.pem"), certificates=locator, grace_seconds=5) as edgeproxy:
+        client = await edgeproxy.connect(443, tls=trusting(), server_name="app.test")
+        await client.ask("GET /")
+        stopping = asyncio.create_task(edgeproxy.proxy.stop(5))
+        rest = await client.read_to_end()
+        await stopping
+
+    assert b"" == rest
+
+
 async def test_a_proxy_that_cannot_start_leaves_nothing_open() -> None:
     async with running(answering_itself()) as edgeproxy:
         other = EdgeProxy(binds={80: Bind("127.0.0.1", edgeproxy.port())})
