@@ -27,8 +27,11 @@ if TYPE_CHECKING:
     from edgeproxy.runtime.listener import ListenerSocket
     from edgeproxy.runtime.tls import TlsFacts
 
-LINGER_SECONDS: Final = 5.0
-"""How long a client that should stop sending is listened to before its connection closes; nginx's value."""
+LINGER_SECONDS: Final = 30.0
+"""How long a client that should stop sending is listened to, at most, before its connection closes; nginx's value."""
+
+LINGER_SILENCE_SECONDS: Final = 5.0
+"""How long it may be silent meanwhile; nginx's value."""
 
 
 class ClientConnection(asyncio.Protocol):  # hot path
@@ -207,6 +210,8 @@ class ClientConnection(asyncio.Protocol):  # hot path
         if not (self._codec.is_reading_body or self._codec.is_stopped):
             self._close()
             return
+        # Its silence so far does not count: reading may have been paused.
+        self.last_activity = monotonic()
         self._linger_until = self.last_activity + LINGER_SECONDS * self._listener.time_scale
         if self._is_paused:
             self.resume_reading()
@@ -253,8 +258,12 @@ class ClientConnection(asyncio.Protocol):  # hot path
     def _check_between_requests(self, now: float, idle_timeout: float) -> None:
         if now - self.last_activity > idle_timeout and now - self._last_progress(now) > idle_timeout:
             self._on_idle_between_requests()
-        elif self._linger_until and now >= self._linger_until:
+        elif self._linger_until and self._has_lingered(now):
             self._close()
+
+    def _has_lingered(self, now: float) -> bool:
+        silence = LINGER_SILENCE_SECONDS * self._listener.time_scale
+        return now >= self._linger_until or now - self.last_activity > silence
 
     def _last_progress(self, now: float) -> float:
         """When the client last took bytes that wait for it: a full buffer that shrinks is a sign of life."""
