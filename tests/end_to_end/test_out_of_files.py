@@ -67,6 +67,7 @@ async def test_without_descriptors_for_targets_requests_are_502_and_then_work_ag
         clients = [await process.connect() for _ in range(SPARE)]
         await until(lambda: target.health_checks)
         for each in clients:
+            assert 200 == (await each.ask("GET /")).status, "it has been accepted"
             await each.send(b"GET /")
         assert 200 == (await client.ask("GET /", "Connection: keep-alive")).status
         starve(process, 0)

@@ -6,14 +6,18 @@ import asyncio
 import contextlib
 import socket
 import struct
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Awaitable
 
 LIMIT = 1 << 20
 PATIENCE_SECONDS = 20.0
 """Longer than anything that a test waits for: a read that hangs fails with a stack."""
+
+
+T = TypeVar("T")
 
 
 class Message(NamedTuple):
@@ -56,7 +60,7 @@ class Conversation:
     async def send(self, data: bytes) -> None:
         """Send and wait while too much is unsent."""
         self._writer.write(data)
-        await asyncio.wait_for(self._writer.drain(), PATIENCE_SECONDS)
+        await _patiently(self._writer.drain())
 
     def half_close(self) -> None:
         """Send no more, go on reading."""
@@ -77,21 +81,21 @@ class Conversation:
         """Close in order."""
         self._writer.close()
         with contextlib.suppress(OSError, TimeoutError):
-            await asyncio.wait_for(self._writer.wait_closed(), 2)
+            await _patiently(self._writer.wait_closed(), within=2)
 
     # ---- reading
 
     async def read(self, size: int) -> bytes:
         """What is there, at most `size`; empty at the end."""
-        return await asyncio.wait_for(self._reader.read(size), PATIENCE_SECONDS)
+        return await _patiently(self._reader.read(size))
 
     async def read_exactly(self, size: int) -> bytes:
         """So many bytes."""
-        return await asyncio.wait_for(self._reader.readexactly(size), PATIENCE_SECONDS)
+        return await _patiently(self._reader.readexactly(size))
 
     async def read_to_end(self) -> bytes:
         """Everything until the other end closes."""
-        return await asyncio.wait_for(self._reader.read(), PATIENCE_SECONDS)
+        return await _patiently(self._reader.read())
 
     async def read_until_cut(self) -> bytes:
         """Everything until the other end closes or resets."""
@@ -107,7 +111,7 @@ class Conversation:
         Raises:
             asyncio.IncompleteReadError: The other end closed first; `partial` is what it sent.
         """
-        return await asyncio.wait_for(self._reader.readuntil(b"\r\n\r\n"), PATIENCE_SECONDS)
+        return await _patiently(self._reader.readuntil(b"\r\n\r\n"))
 
     async def read_message(self, *, has_body: bool = True) -> Message:
         """A whole request or response; `has_body` is False for an answer to HEAD."""
@@ -129,7 +133,7 @@ class Conversation:
 
     async def _read_chunks(self) -> bytes:
         parts = []
-        while size := int(await asyncio.wait_for(self._reader.readline(), PATIENCE_SECONDS), 16):
+        while size := int(await _patiently(self._reader.readline()), 16):
             parts.append(await self.read_exactly(size))
             await self.read_exactly(2)
         assert b"\r\n" == await self.read_exactly(2)
@@ -139,6 +143,12 @@ class Conversation:
         """Send a request, wait for its response."""
         await self.send(request(line, *headers, body=body))
         return await self.read_message(has_body=not line.startswith("HEAD "))
+
+
+async def _patiently(what: Awaitable[T], *, within: float = PATIENCE_SECONDS) -> T:
+    """What it gives, in time. `asyncio.wait_for` may lose a cancellation that comes together with a result (3.11)."""
+    async with asyncio.timeout(within):
+        return await what
 
 
 def request(line: str, *headers: str, body: bytes = b"") -> bytes:
