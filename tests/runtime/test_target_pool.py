@@ -188,15 +188,28 @@ async def test_a_target_that_leaves_finishes_what_it_has_and_keeps_no_connection
 
 
 async def test_a_client_that_leaves_while_we_connect_costs_nothing_and_the_connection_is_kept() -> None:
-    async with ScriptedTarget(answering(), speaks_first=True) as target, running(forwarding_to(target.port)) as edge:
-        client = await edge.connect()
-        await client.send(request("GET /"))
-        await until(lambda: pool_of(edge).connections or edge.proxy._pools._connecting)
-        client.reset()
-        await until(lambda: not edge.proxy._pools._connecting)
-        await until(lambda: 0 == edge.client_connections)
+    async with ScriptedTarget(answering()) as target, running(forwarding_to(target.port)) as edgeproxy:
+        pools, gate = edgeproxy.proxy._pools, asyncio.Event()
+        open_really = pools._open
 
-        assert 0 == pool_of(edge).target.outstanding
+        async def open_late(pool: TargetPool) -> TargetConnection:
+            connection = await open_really(pool)
+            await gate.wait()
+            return connection
+
+        pools._open = open_late  # type: ignore[method-assign]
+        client = await edgeproxy.connect()
+        await client.send(request("GET /"))
+        await until(lambda: pools._connecting)
+        client.reset()
+        await until(lambda: 0 == edgeproxy.client_connections)
+        gate.set()
+        await until(lambda: pool_of(edgeproxy).idle)
+
+        assert 0 == pool_of(edgeproxy).target.outstanding
+        assert 200 == (await edgeproxy.ask()).status
+
+    assert 1 == target.accepted
 
 
 async def test_a_connection_that_is_lost_before_it_is_used_is_a_502_and_not_a_silence() -> None:
