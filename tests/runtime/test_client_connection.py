@@ -130,7 +130,9 @@ async def test_large_headers_pass_both_ways() -> None:
 
 
 @pytest.mark.conformance(
-    "timeouts", "after the client keep-alive duration one more request is served", "edit-load-balancer-attributes"
+    "client connections",
+    "after the client keep-alive duration one more request is served",
+    "edit-load-balancer-attributes",
 )
 async def test_an_old_client_connection_ends_with_its_next_response() -> None:
     attributes = "client_keep_alive.seconds: 60"
@@ -148,7 +150,7 @@ async def test_an_old_client_connection_ends_with_its_next_response() -> None:
     assert b"" == rest
 
 
-@pytest.mark.conformance("timeouts", "an idle connection closes silently", "edit-load-balancer-attributes")
+@pytest.mark.conformance("idle timeout", "an idle connection closes silently", "edit-load-balancer-attributes")
 async def test_a_client_connection_that_is_idle_for_the_idle_timeout_closes_silently() -> None:
     async with running(answering_itself(idle_timeout=5)) as edgeproxy:
         client = await edgeproxy.connect()
@@ -175,7 +177,9 @@ async def test_the_idle_time_begins_with_the_end_of_the_response() -> None:
         assert connection.last_activity >= opened
 
 
-@pytest.mark.conformance("timeouts", "a request that does not arrive in time is 408", "load-balancer-troubleshooting")
+@pytest.mark.conformance(
+    "idle timeout", "a request that does not arrive in time is 408", "load-balancer-troubleshooting"
+)
 @pytest.mark.parametrize(
     "part", [b"GET / HT", b"GET / HTTP/1.1\r\nHost: a\r\n", b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET"]
 )
@@ -190,7 +194,7 @@ async def test_a_head_that_stops_coming_is_answered_with_408(part: bytes) -> Non
     assert everything.startswith(b"HTTP/1.1 408 Request Time-out\r\n")
 
 
-@pytest.mark.conformance("timeouts", "one byte is enough to stay", "load-balancer-troubleshooting")
+@pytest.mark.conformance("idle timeout", "one byte is enough to stay", "load-balancer-troubleshooting")
 async def test_a_head_that_comes_byte_by_byte_is_waited_for() -> None:
     async with running(answering_itself(idle_timeout=10)) as edgeproxy:
         client = await edgeproxy.connect()
@@ -205,7 +209,7 @@ async def test_a_head_that_comes_byte_by_byte_is_waited_for() -> None:
 
 
 @pytest.mark.conformance(
-    "timeouts", "a request body that does not arrive in time is 408", "load-balancer-troubleshooting"
+    "idle timeout", "a request body that does not arrive in time is 408", "load-balancer-troubleshooting"
 )
 async def test_a_body_that_stops_coming_is_answered_with_408() -> None:
     async with ScriptedTarget(echoing) as target, running(forwarding_to(target.port, idle_timeout=5)) as edgeproxy:
@@ -217,7 +221,9 @@ async def test_a_body_that_stops_coming_is_answered_with_408() -> None:
         await until(lambda: not target.open)
 
 
-@pytest.mark.conformance("timeouts", "a client that closes first is logged with 460", "load-balancer-troubleshooting")
+@pytest.mark.conformance(
+    "idle timeout", "a client that closes first is logged with 460", "load-balancer-troubleshooting"
+)
 async def test_a_client_that_leaves_before_the_answer_ends_the_exchange_with_its_target() -> None:
     async with ScriptedTarget(silent) as target, running(forwarding_to(target.port)) as edgeproxy:
         client = await edgeproxy.connect()

@@ -165,7 +165,7 @@ async def test_a_target_that_never_passed_gets_requests_while_there_is_no_better
     assert (200, ["initial"]) == (answer.status, state)
 
 
-@pytest.mark.conformance("503", "a group without targets", "load-balancer-troubleshooting")
+@pytest.mark.conformance("target failures", "a group without targets", "load-balancer-troubleshooting")
 async def test_a_group_without_targets_is_a_503() -> None:
     async with running(forwarding_to()) as edgeproxy:
         assert 503 == (await edgeproxy.ask()).status

@@ -267,7 +267,7 @@ async def test_the_cursor_of_the_round_robin_survives_a_reload() -> None:
     assert bodies[:2] * 3 == bodies
 
 
-@pytest.mark.conformance("headers", "X-Forwarded-Port is the listener's port", "x-forwarded-headers")
+@pytest.mark.conformance("request headers", "X-Forwarded-Port is the listener's port", "x-forwarded-headers")
 async def test_the_declared_port_is_what_targets_are_told_wherever_it_is_bound() -> None:
     async with ScriptedTarget(answering()) as target:
         text = forwarding_to(target.port).replace("Port: 80\n        Protocol", "Port: 8080\n        Protocol")

@@ -37,7 +37,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
 @pytest.mark.conformance(
-    "502",
+    "target failures",
     "a target that closes or resets with a request outstanding, or does not speak HTTP",
     "load-balancer-troubleshooting",
 )
@@ -116,7 +116,9 @@ async def test_a_target_that_closes_to_end_its_body_ends_it_in_order() -> None:
     assert [b"no length"] * 2 == [first.body, second.body]
 
 
-@pytest.mark.conformance("504", "a target that is silent for the idle timeout", "load-balancer-troubleshooting")
+@pytest.mark.conformance(
+    "target failures", "a target that is silent for the idle timeout", "load-balancer-troubleshooting"
+)
 async def test_a_silent_target_is_a_504() -> None:
     async with ScriptedTarget(silent) as target, running(forwarding_to(target.port, idle_timeout=5)) as edgeproxy:
         client = await edgeproxy.connect()

@@ -60,7 +60,7 @@ async def test_requests_at_the_same_time_have_a_connection_each_and_all_are_kept
 
 
 @pytest.mark.conformance(
-    "timeouts", "an idle connection to a target is closed after the idle timeout", "edit-load-balancer-attributes"
+    "idle timeout", "an idle connection to a target is closed after the idle timeout", "edit-load-balancer-attributes"
 )
 @pytest.mark.both_loops
 async def test_an_idle_connection_is_closed_after_the_idle_timeout_and_the_next_request_makes_another() -> None:
@@ -83,7 +83,7 @@ async def test_a_connection_that_the_target_has_closed_is_not_used() -> None:
             assert 200 == (await edgeproxy.ask()).status
 
 
-@pytest.mark.conformance("502", "the target refuses the connection", "load-balancer-troubleshooting")
+@pytest.mark.conformance("target failures", "the target refuses the connection", "load-balancer-troubleshooting")
 @pytest.mark.both_loops
 async def test_a_refused_connection_is_a_502_at_once() -> None:
     async with ScriptedTarget(answering()) as target:
@@ -94,7 +94,9 @@ async def test_a_refused_connection_is_a_502_at_once() -> None:
     assert 502 == answer.status
 
 
-@pytest.mark.conformance("504", "the target does not accept the connection in 10 s", "load-balancer-troubleshooting")
+@pytest.mark.conformance(
+    "target failures", "the target does not accept the connection in 10 s", "load-balancer-troubleshooting"
+)
 @pytest.mark.both_loops
 async def test_a_connection_that_is_not_accepted_in_10_seconds_is_a_504() -> None:
     """A full queue of a listener that nobody accepts from drops further attempts."""
@@ -114,7 +116,7 @@ async def test_a_connection_that_is_not_accepted_in_10_seconds_is_a_504() -> Non
     assert 504 == answer.status
 
 
-@pytest.mark.conformance("502", "the TLS handshake with the target fails", "load-balancer-troubleshooting")
+@pytest.mark.conformance("target failures", "the TLS handshake with the target fails", "load-balancer-troubleshooting")
 @pytest.mark.both_loops
 async def test_a_target_that_does_not_speak_tls_as_its_group_says_is_a_502() -> None:
     refusal = saying(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
