@@ -74,7 +74,7 @@ async def test_reloads_with_other_rules_and_targets_fail_no_request() -> None:
 @pytest.mark.both_loops
 async def test_a_target_that_goes_and_comes_back_fails_no_request() -> None:
     """It fails its health checks first, as a service does that shuts down in order."""
-    group = "HealthCheckIntervalSeconds: 5, HealthCheckTimeoutSeconds: 4, HealthyThresholdCount: 2"
+    group = "HealthCheckIntervalSeconds: 30, HealthCheckTimeoutSeconds: 29, HealthyThresholdCount: 2"
     async with (
         ScriptedTarget(answering(b"1")) as steady,
         ScriptedTarget(answering(b"2")) as flapping,
@@ -83,7 +83,7 @@ async def test_a_target_that_goes_and_comes_back_fails_no_request() -> None:
         await edgeproxy.healthy()
         (_, state) = edgeproxy.proxy._groups["app"].targets.values()
         async with load(edgeproxy) as answers:
-            for _ in range(4):
+            for _ in range(3):
                 flapping.health_status = 503
                 await until(lambda: ["healthy", "unhealthy"] == edgeproxy.states())
                 await until(lambda: 0 == state.outstanding)
