@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, get_args
 
 from edgeproxy.errors import ConfigError
-from edgeproxy.model import condition_values, unsupported
+from edgeproxy.model import condition_values
 from edgeproxy.model.base import Model, sentences
+from edgeproxy.model.regular_expression import regex_problems
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,17 +33,25 @@ _LISTED_FIELDS = "path-pattern,host-header,http-header,http-request-method,query
 _LEGACY_FIELDS = ("host-header", "path-pattern")
 
 
+def _one_form_problems(field: str, values: tuple[str, ...], regex_values: tuple[str, ...]) -> Iterator[ConfigError]:
+    """Values and expressions exclude each other in one condition."""
+    if values and regex_values:
+        reason = f"You cannot provide both Values and RegexValues for a condition of type '{field}'"
+        yield ConfigError("RegexValues", regex_values, reason)
+
+
 class HostHeaderConfig(Model, frozen=True):
     """Host names, compared without regard to case, port included."""
 
     values: tuple[str, ...] = ()
     """Up to 128 letters, digits, `-`, `_`, `.` each, with at least one `.`; `*` and `?` are wildcards."""
     regex_values: tuple[str, ...] = ()
-    """Not supported yet."""
+    """Expressions of up to 128 characters, found anywhere in the host, in any case; not beside `Values`."""
 
     def problems(self) -> Iterator[ConfigError]:
         """Each value can be a host name."""
-        yield from unsupported.regex_problems("RegexValues", self.regex_values)
+        yield from _one_form_problems("host-header", self.values, self.regex_values)
+        yield from regex_problems("RegexValues", "host-header", self.regex_values)
         yield from condition_values.host_problems("Values", self.values)
 
 
@@ -52,11 +61,12 @@ class PathPatternConfig(Model, frozen=True):
     values: tuple[str, ...] = ()
     """Up to 128 characters each; `*` stands for any characters, slashes too, and `?` for exactly one."""
     regex_values: tuple[str, ...] = ()
-    """Not supported yet."""
+    """Expressions of up to 128 characters, searched for anywhere in the path; `^` and `$` tie them to its ends."""
 
     def problems(self) -> Iterator[ConfigError]:
         """Each value can be a path."""
-        yield from unsupported.regex_problems("RegexValues", self.regex_values)
+        yield from _one_form_problems("path-pattern", self.values, self.regex_values)
+        yield from regex_problems("RegexValues", "path-pattern", self.regex_values)
         yield from condition_values.path_problems("Values", self.values)
 
 
@@ -70,11 +80,12 @@ class HttpHeaderConfig(Model, frozen=True):
     values: tuple[str, ...] = ()
     """Up to 128 characters each; `*` and `?` are wildcards."""
     regex_values: tuple[str, ...] = ()
-    """Not supported yet."""
+    """Expressions of up to 128 characters, searched for anywhere in the value, case-sensitive; not beside `Values`."""
 
     def problems(self) -> Iterator[ConfigError]:
         """A header name and values that a header can have."""
-        yield from unsupported.regex_problems("RegexValues", self.regex_values)
+        yield from _one_form_problems("http-header", self.values, self.regex_values)
+        yield from regex_problems("RegexValues", "http-header", self.regex_values)
         yield from condition_values.header_name_problems("HttpHeaderName", self.http_header_name)
         yield from condition_values.header_value_problems("Values", self.values)
 
@@ -141,7 +152,7 @@ class RuleCondition(Model, frozen=True):
     values: tuple[str, ...] = ()
     """For host-header and path-pattern, in place of their config."""
     regex_values: tuple[str, ...] = ()
-    """Not supported yet."""
+    """For host-header and path-pattern, in place of their config."""
     host_header_config: HostHeaderConfig | None = None
     path_pattern_config: PathPatternConfig | None = None
     http_header_config: HttpHeaderConfig | None = None
@@ -193,7 +204,9 @@ class RuleCondition(Model, frozen=True):
             yield from condition_values.host_problems("Values", self.values)
         if self.field == "path-pattern":
             yield from condition_values.path_problems("Values", self.values)
-        yield from unsupported.regex_problems("RegexValues", self.regex_values)
+        yield from _one_form_problems(self.field, self.values, self.regex_values)
+        if self.field in _LEGACY_FIELDS:
+            yield from regex_problems("RegexValues", self.field, self.regex_values)
 
     def _placement_problems(self) -> Iterator[ConfigError]:
         own_key = CONFIG_KEYS[self.field]

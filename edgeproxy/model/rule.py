@@ -1,4 +1,4 @@
-"""Rule: priority, conditions and actions."""
+"""Rule: priority, conditions, transforms and actions."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from edgeproxy.model.action import Action, action_list_problems
 from edgeproxy.model.attributes import Attributes  # noqa: TC001 - the decoder reads the annotations
 from edgeproxy.model.base import Model, sentences
 from edgeproxy.model.condition import RuleCondition  # noqa: TC001 - the decoder reads the annotations
+from edgeproxy.model.transform import RuleTransform, transform_list_problems
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +34,8 @@ class Rule(Model, frozen=True):
     """All of them have to hold; at most 5 values and 6 wildcards together."""
     actions: tuple[Action, ...]
     """What happens with the requests that match."""
+    transforms: tuple[RuleTransform, ...] = ()
+    """What is rewritten before the actions; conditions see the request as it came."""
     tags: Attributes = ()
     """Kept and echoed."""
 
@@ -52,6 +55,7 @@ class Rule(Model, frozen=True):
             for index in places[1:]:
                 reason = f"A rule can only have one '{field}' condition"
                 yield ConfigError(f"Conditions[{index}].Field", field, reason)
+        yield from transform_list_problems("Transforms", self.transforms)
         yield from action_list_problems("Actions", self.actions)
 
     def _quota_problems(self) -> Iterator[ConfigError]:

@@ -31,7 +31,6 @@ KEYS = {
         "JwtValidationConfig": "checking tokens (JwtValidationConfig)",
     },
     "Listener": {"MutualAuthentication": "asking clients for certificates (MutualAuthentication)"},
-    "Rule": {"Transforms": "rewriting hosts and paths (Transforms)"},
     "TargetGroup": {"TargetControlPort": "the target optimizer (TargetControlPort)"},
 }
 
@@ -77,12 +76,6 @@ def group_stickiness_problems(config: TargetGroupStickinessConfig) -> Iterator[C
     """Keeping a client with its target group."""
     if config.enabled:
         yield error("Enabled", config.enabled, "target group stickiness (TargetGroupStickinessConfig)")
-
-
-def regex_problems(path: str, regex_values: tuple[str, ...]) -> Iterator[ConfigError]:
-    """Conditions by regular expression."""
-    if regex_values:
-        yield error(path, regex_values, "matching by regular expression (RegexValues)")
 
 
 def listener_attribute_problems(attributes: Attributes) -> Iterator[ConfigError]:

@@ -4,8 +4,6 @@
 conditions of a rule all have to hold, which is the table's business. There is no negation.
 
 Source: user guide, rule-condition-types; API reference, RuleCondition and the ...ConditionConfig shapes.
-
-Not here yet: `RegexValues`. They will be one more test beside the wildcards in `_text_test`, which refuses them today.
 """
 
 from __future__ import annotations
@@ -18,6 +16,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from edgeproxy.errors import ConfigError
 from edgeproxy.rules.facts import RequestFacts
 from edgeproxy.rules.normalise import percent_decoded
+from edgeproxy.rules.regex import compile_regexes
 from edgeproxy.rules.wildcard import Test, compile_any, compile_wildcard
 
 if TYPE_CHECKING:
@@ -68,8 +67,9 @@ def address_number(address: str) -> int | None:
 
 
 def _text_test(condition: RuleCondition, *, ignore_case: bool) -> Test:
+    """Values or expressions; a condition has one kind only."""
     if condition.regex_patterns:
-        raise ConfigError("RegexValues", condition.regex_patterns[0], "Regex values are not supported yet.")
+        return compile_regexes(condition.regex_patterns, ignore_case=ignore_case)
     return compile_any(condition.patterns, ignore_case=ignore_case)
 
 
@@ -85,11 +85,18 @@ def _path_pattern(condition: RuleCondition) -> Predicate:
 
 
 def _http_header(condition: RuleCondition) -> Predicate:
-    """Each occurrence is compared on its own: they are not joined, and an absent header never matches."""
+    """Each occurrence is compared on its own: they are not joined, and an absent header never matches.
+
+    Values are compared without regard to case; nothing says that of expressions, which see the value as sent
+    (unconfirmed).
+    """
     config = condition.http_header_config
     assert config is not None
     name = config.http_header_name.lower()
-    test = _text_test(condition, ignore_case=True)
+    if condition.regex_patterns:
+        search = compile_regexes(condition.regex_patterns)
+        return lambda facts: any(search(value) for value in facts.header_values(name))
+    test = compile_any(condition.patterns, ignore_case=True)
 
     def has_header(facts: RequestFacts) -> bool:
         for value in facts.header_values(name):  # noqa: SIM110 - a generator would cost more than the loop

@@ -140,3 +140,49 @@ def test_a_pair_needs_a_value(refusals: Read) -> None:
 )
 def test_values_are_checked_in_every_config(make: Callable[[], Any], where: str, refusals: Read) -> None:
     assert [where] == [place for place, _ in refusals(make)]
+
+
+REGEX = ("^/a",)
+
+
+@pytest.mark.conformance("Conditions", "Values and RegexValues exclude each other", "rule-condition-types")
+@pytest.mark.parametrize(
+    ("make", "field"),
+    [
+        (lambda: HostHeaderConfig(values=("a.test",), regex_values=REGEX), "host-header"),
+        (lambda: PathPatternConfig(values=("/a",), regex_values=REGEX), "path-pattern"),
+        (lambda: HttpHeaderConfig(http_header_name="A", values=("a",), regex_values=REGEX), "http-header"),
+        (lambda: RuleCondition(field="path-pattern", values=("/a",), regex_values=REGEX), "path-pattern"),
+    ],
+)
+def test_values_and_expressions_are_not_mixed(make: Callable[[], Any], field: str, refusals: Read) -> None:
+    reason = f"You cannot provide both Values and RegexValues for a condition of type '{field}'"
+    assert [("RegexValues", reason)] == refusals(make)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda bad: HostHeaderConfig(regex_values=bad),
+        lambda bad: PathPatternConfig(regex_values=bad),
+        lambda bad: HttpHeaderConfig(http_header_name="A", regex_values=bad),
+        lambda bad: RuleCondition(field="host-header", regex_values=bad),
+    ],
+)
+def test_expressions_are_checked_wherever_they_stand(make: Callable[[Any], Any], refusals: Read) -> None:
+    make(REGEX)
+    assert ["RegexValues[1]"] == [path for path, _ in refusals(lambda: make(("a", "(?=a)")))]
+
+
+def test_expressions_are_found_under_either_spelling() -> None:
+    assert REGEX == RuleCondition(field="path-pattern", regex_values=REGEX).regex_patterns
+    config = PathPatternConfig(regex_values=REGEX)
+    assert REGEX == RuleCondition(field="path-pattern", path_pattern_config=config).regex_patterns
+
+
+@pytest.mark.conformance(
+    "Condition quotas", "expressions count as values, not as wildcards", "load-balancer-limits", status="default"
+)
+def test_expressions_count_as_values() -> None:
+    condition = RuleCondition(field="path-pattern", regex_values=("^/a*", "^/b?"))
+    assert (2, 0) == (condition.value_count, condition.wildcard_count)

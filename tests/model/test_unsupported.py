@@ -10,7 +10,6 @@ import pytest
 from edgeproxy.model import unsupported
 from edgeproxy.model.action import Action, TargetGroupStickinessConfig
 from edgeproxy.model.attributes import attributes_from
-from edgeproxy.model.condition import HostHeaderConfig, HttpHeaderConfig, PathPatternConfig, RuleCondition
 from edgeproxy.model.listener import Listener
 from edgeproxy.model.target_group import Matcher, TargetGroup
 
@@ -68,20 +67,6 @@ def test_features_that_are_not_built_are_refused_by_name(
     assert [expected] == [reason for _, reason in refusals(make)]
 
 
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda: HostHeaderConfig(regex_values=("^a$",)),
-        lambda: PathPatternConfig(regex_values=("^a$",)),
-        lambda: HttpHeaderConfig(http_header_name="A", regex_values=("^a$",)),
-        lambda: RuleCondition(field="path-pattern", regex_values=("^a$",)),
-    ],
-)
-def test_regular_expressions_are_refused_wherever_they_stand(make: Callable[[], Any], refusals: Read) -> None:
-    expected = [("RegexValues", "Matching by regular expression (RegexValues) is not supported yet")]
-    assert expected == refusals(make)
-
-
 def listener(**attributes: object) -> Listener:
     keys = {key.replace("__", "."): value for key, value in attributes.items()}
     return Listener(
@@ -106,4 +91,4 @@ def test_what_asks_for_the_default_is_fine() -> None:
 
 
 def test_keys_that_have_no_field_are_known_by_name() -> None:
-    assert {"Action", "Listener", "Rule", "TargetGroup"} == set(unsupported.KEYS)
+    assert {"Action", "Listener", "TargetGroup"} == set(unsupported.KEYS)

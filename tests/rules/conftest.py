@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -24,6 +24,7 @@ from edgeproxy.rules.normalise import normalise_path
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from edgeproxy.model.condition import ConditionField
     from edgeproxy.rules.facts import RequestFacts
 
 
@@ -84,6 +85,14 @@ def make_condition(field: str, *values: str | tuple[str, str], name: str = "") -
     return RuleCondition(field="query-string", query_string_config=QueryStringConfig(values=wanted))
 
 
+def make_regex(field: str, *patterns: str, name: str = "") -> RuleCondition:
+    if field == "http-header":
+        config = HttpHeaderConfig(http_header_name=name, regex_values=patterns)
+        return RuleCondition(field="http-header", http_header_config=config)
+    assert field in {"host-header", "path-pattern"}
+    return RuleCondition(field=cast("ConditionField", field), regex_values=patterns)
+
+
 def make_rule(priority: int, *conditions: RuleCondition) -> Rule:
     answer = Action(type="fixed-response", fixed_response_config=FixedResponseConfig(status_code="200"))
     return Rule(priority=priority, conditions=conditions, actions=(answer,))
@@ -99,6 +108,12 @@ def request_for() -> Callable[..., RequestFacts]:
 def condition() -> Callable[..., RuleCondition]:
     """`condition("path-pattern", "/img/*")`; query pairs are tuples, headers take `name`."""
     return make_condition
+
+
+@pytest.fixture(scope="session")
+def regex() -> Callable[..., RuleCondition]:
+    """`regex("path-pattern", "^/img/")`: a condition by expressions; headers take `name`."""
+    return make_regex
 
 
 @pytest.fixture(scope="session")

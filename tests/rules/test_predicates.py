@@ -229,3 +229,76 @@ def test_address_families_are_numbered_apart() -> None:
 
 def test_text_that_is_no_address_has_no_number() -> None:
     assert address_number("localhost") is None
+
+
+CASE = pytest.mark.conformance(
+    "regular expressions",
+    "hosts are compared without case, paths and headers with it",
+    "rule-condition-types",
+    status="default",
+)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "host", "expected"),
+    [
+        pytest.param(r"^example\.com:8443$", "example.com:8443", True, marks=PORT),
+        pytest.param(r"^example\.com$", "example.com:8443", False, marks=PORT),
+        pytest.param(r"^(.*)\.example\.com$", "www.example.com", True, marks=HOST),
+        pytest.param(r"^(.+)\.example\.com", "www.example.com.evil.test", True, marks=HOST),
+        pytest.param(r"^WWW\.", "www.example.com", True, marks=CASE),
+    ],
+)
+def test_host_header_by_expression(
+    regex: Callable[..., RuleCondition],
+    request_for: Callable[..., RequestFacts],
+    pattern: str,
+    host: str,
+    expected: bool,
+) -> None:
+    assert expected == build_predicate(regex("host-header", pattern))(request_for(host=host))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "target", "expected"),
+    [
+        pytest.param("/regex/[a-z]+/items", "/regex/abc/items", True, marks=PATH),
+        pytest.param("^/API/", "/api/x", False, marks=CASE),
+        pytest.param("(?i)^/API/", "/api/x", True, marks=CASE),
+        pytest.param("^/a b$", "/a%20b", True, marks=CASE),
+        pytest.param("next", "/a?next=1", False, marks=PATH),
+    ],
+)
+def test_path_pattern_by_expression(
+    regex: Callable[..., RuleCondition],
+    request_for: Callable[..., RequestFacts],
+    pattern: str,
+    target: str,
+    expected: bool,
+) -> None:
+    assert expected == build_predicate(regex("path-pattern", pattern))(request_for(target))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "headers", "expected"),
+    [
+        pytest.param(
+            ".+",
+            (("X-A", "1"),),
+            True,
+            marks=pytest.mark.conformance("http-header", ".+ asks for presence", "rule-condition-types"),
+        ),
+        (".+", (("X-B", "1"),), False),
+        (".+", (("X-A", ""),), False),
+        ("^2$", (("X-A", "1"), ("x-a", "2")), True),
+        pytest.param("^prod$", (("X-A", "PROD"),), False, marks=CASE),
+    ],
+)
+def test_http_header_by_expression(
+    regex: Callable[..., RuleCondition],
+    request_for: Callable[..., RequestFacts],
+    pattern: str,
+    headers: tuple[tuple[str, str], ...],
+    expected: bool,
+) -> None:
+    assert expected == build_predicate(regex("http-header", pattern, name="X-A"))(request_for(headers=headers))

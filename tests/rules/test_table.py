@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeproxy.rules.table import RoutingTable
+from edgeproxy.rules.wildcard import has_control
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -180,6 +181,9 @@ HOST_PATTERNS = [
     "*.com",
     "a*.com",
 ]
+# an expression is written with a tilde in front
+PATH_REGEXES = ["~^/a", "~b$", "~/[ab]/", "~."]
+HOST_REGEXES = ["~^a", r"~example\.com$", "~:80"]
 
 
 def some(values: list[str], most: int) -> st.SearchStrategy[tuple[str, ...]]:
@@ -190,8 +194,8 @@ RULES = st.lists(
     st.fixed_dictionaries(
         {},
         optional={
-            "path-pattern": some(PATH_PATTERNS, 2),
-            "host-header": some(HOST_PATTERNS, 2),
+            "path-pattern": some(PATH_PATTERNS, 2) | some(PATH_REGEXES, 2),
+            "host-header": some(HOST_PATTERNS, 2) | some(HOST_REGEXES, 2),
             "http-request-method": some(["GET", "POST"], 1),
         },
     ).filter(bool),
@@ -200,6 +204,8 @@ RULES = st.lists(
 
 
 def glob(pattern: str, text: str) -> bool:
+    if pattern.startswith("~"):
+        return re.search(pattern[1:], text) is not None and not has_control(text)
     translated = "".join(
         {"*": "[^\x00-\x1f\x7f]*", "?": "[^\x00-\x1f\x7f]"}.get(sign, re.escape(sign)) for sign in pattern
     )
@@ -228,6 +234,7 @@ def obvious_match(rules: list[dict[str, tuple[str, ...]]], request: RequestFacts
 def test_table_agrees_with_asking_every_rule_in_turn(
     *,
     condition: Conditions,
+    regex: Conditions,
     rule: Rules,
     request_for: Requests,
     rules: list[dict[str, tuple[str, ...]]],
@@ -237,8 +244,14 @@ def test_table_agrees_with_asking_every_rule_in_turn(
     order: Random,
 ) -> None:
     """The index may only make it faster; the order in which rules are given does not matter."""
+
+    def make(field: str, values: tuple[str, ...]) -> RuleCondition:
+        if values[0].startswith("~"):
+            return regex(field, *(value[1:] for value in values))
+        return condition(field, *values)
+
     built = [
-        (rule(number + 1, *(condition(field, *values) for field, values in conditions.items())), number)
+        (rule(number + 1, *(make(field, values) for field, values in conditions.items())), number)
         for number, conditions in enumerate(rules)
     ]
     order.shuffle(built)
