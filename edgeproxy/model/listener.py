@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from edgeproxy.errors import ConfigError
-from edgeproxy.model import unsupported, validate
+from edgeproxy.model import validate
 from edgeproxy.model.action import CODE, LOOP, NO_DOWNGRADE, Action, RedirectConfig, action_list_problems
-from edgeproxy.model.attributes import Attributes, attribute_problems
+from edgeproxy.model.attributes import Attributes, attribute_problems, read_settings
 from edgeproxy.model.base import Model, sentences
+from edgeproxy.model.listener_settings import FOREIGN, SPECS, ListenerSettings
 from edgeproxy.model.rule import Rule  # noqa: TC001 - the decoder reads the annotations
 from edgeproxy.model.security_policy import DEFAULT_POLICY, POLICY_NAMES
 from edgeproxy.model.suggestion import closest
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
 DEVELOPMENT = "dev"
 """The certificate name that stands for one of the development CA."""
-
-FOREIGN = {"tcp.": "Network Load Balancers"}
 
 
 class Certificate(Model, frozen=True):
@@ -66,7 +65,7 @@ class Listener(Model, frozen=True):
     rules: tuple[Rule, ...] = ()
     """Asked in the order of their priorities; the file may list them in any order."""
     listener_attributes: Attributes = ()
-    """A mapping, or a list of Key and Value. Changing headers is not supported yet."""
+    """A mapping, or a list of Key and Value. See `ListenerSettings` for the keys."""
     tags: Attributes = ()
     """Kept and echoed."""
 
@@ -87,6 +86,11 @@ class Listener(Model, frozen=True):
         """The security policy that applies; None for HTTP."""
         return (self.ssl_policy or DEFAULT_POLICY) if self.protocol == "HTTPS" else None
 
+    @property
+    def settings(self) -> ListenerSettings:
+        """The attributes as values."""
+        return ListenerSettings(**read_settings(self.listener_attributes, SPECS))
+
     def problems(self) -> Iterator[ConfigError]:
         """ELBv2's laws for one listener."""
         yield from validate.port("Port", self.port)
@@ -100,8 +104,7 @@ class Listener(Model, frozen=True):
         )
         for path, redirect in self._redirects():
             yield from self._redirect_problems(path, redirect)
-        yield from attribute_problems("ListenerAttributes", self.listener_attributes, {}, FOREIGN)
-        yield from unsupported.listener_attribute_problems(self.listener_attributes)
+        yield from attribute_problems("ListenerAttributes", self.listener_attributes, SPECS, FOREIGN)
 
     def _tls_problems(self) -> Iterator[ConfigError]:
         """Certificates and policies belong to HTTPS. Source: user guide, create-https-listener."""

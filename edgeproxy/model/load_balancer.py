@@ -124,6 +124,7 @@ class LoadBalancer(Model, frozen=True, dict=True):
         for attribute in self.load_balancer_attributes:
             where = f"LoadBalancerAttributes[{attribute.key}]"
             yield from validate.length(where, attribute.value, 0, MAX_ATTRIBUTE_VALUE)
+        yield from self._log_problems()
         yield from validate.unique(
             "Listeners[{index}].Port",
             [listener.port for listener in self.listeners],
@@ -131,6 +132,16 @@ class LoadBalancer(Model, frozen=True, dict=True):
             "DuplicateListener",
         )
         yield from self._count_problems()
+
+    def _log_problems(self) -> Iterator[ConfigError]:
+        """Logs need a bucket. Source: API reference, LoadBalancerAttribute."""
+        values = {attribute.key: attribute.value for attribute in self.load_balancer_attributes}
+        for log in ("access_logs", "connection_logs", "health_check_logs"):
+            if values.get(f"{log}.s3.enabled") == "true" and not values.get(f"{log}.s3.bucket"):
+                reason = f"'{log}.s3.bucket' must be specified when '{log}.s3.enabled' is 'true'"
+                yield ConfigError(
+                    f"LoadBalancerAttributes[{log}.s3.enabled]", "true", reason, code="InvalidConfigurationRequest"
+                )
 
     def _count_problems(self) -> Iterator[ConfigError]:
         """Source: user guide, load-balancer-limits."""

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from edgeproxy.model.action import TargetGroupStickinessConfig
-    from edgeproxy.model.attributes import Attributes
     from edgeproxy.model.target_group import TargetGroup
     from edgeproxy.model.target_group_settings import TargetGroupSettings
 
@@ -76,15 +75,3 @@ def group_stickiness_problems(config: TargetGroupStickinessConfig) -> Iterator[C
     """Keeping a client with its target group."""
     if config.enabled:
         yield error("Enabled", config.enabled, "target group stickiness (TargetGroupStickinessConfig)")
-
-
-def listener_attribute_problems(attributes: Attributes) -> Iterator[ConfigError]:
-    """Headers that a listener would rename or add; an empty value asks for nothing."""
-    for attribute in attributes:
-        is_default = attribute.value == "" or (attribute.key, attribute.value) == (
-            "routing.http.response.server.enabled",
-            "true",
-        )
-        if attribute.key.startswith("routing.http.") and not is_default:
-            where = f"ListenerAttributes[{attribute.key}]"
-            yield error(where, attribute.value, f"the listener attribute '{attribute.key}'")

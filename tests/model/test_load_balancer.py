@@ -155,3 +155,16 @@ def test_twenty_five_extra_certificates(codes: ReadCodes) -> None:
 
     assert [] == codes(lambda: make(25))
     assert ["TooManyCertificates"] == codes(lambda: make(26))
+
+
+@pytest.mark.conformance("Attributes", "logs need a bucket", "API reference, LoadBalancerAttribute")
+@pytest.mark.parametrize("log", ["access_logs", "connection_logs", "health_check_logs"])
+def test_logs_need_a_bucket(log: str, refusals: Read) -> None:
+    enabled = f"{log}.s3.enabled"
+    reason = f"'{log}.s3.bucket' must be specified when '{enabled}' is 'true'"
+
+    assert [] == refusals(lambda: LoadBalancer(name="a", load_balancer_attributes=attributes_from({enabled: False})))
+    found = refusals(lambda: LoadBalancer(name="a", load_balancer_attributes=attributes_from({enabled: True})))
+    assert [(f"LoadBalancerAttributes[{enabled}]", reason)] == found
+    both = attributes_from({enabled: True, f"{log}.s3.bucket": "logs"})
+    assert [] == refusals(lambda: LoadBalancer(name="a", load_balancer_attributes=both))

@@ -10,7 +10,6 @@ import pytest
 from edgeproxy.model import unsupported
 from edgeproxy.model.action import Action, TargetGroupStickinessConfig
 from edgeproxy.model.attributes import attributes_from
-from edgeproxy.model.listener import Listener
 from edgeproxy.model.target_group import Matcher, TargetGroup
 
 Refusals = list[tuple[str, str]]
@@ -67,25 +66,7 @@ def test_features_that_are_not_built_are_refused_by_name(
     assert [expected] == [reason for _, reason in refusals(make)]
 
 
-def listener(**attributes: object) -> Listener:
-    keys = {key.replace("__", "."): value for key, value in attributes.items()}
-    return Listener(
-        port=80,
-        protocol="HTTP",
-        default_actions=(Action(type="forward", target_group_arn="a"),),
-        listener_attributes=attributes_from(keys),
-    )
-
-
-def test_listener_attributes_that_change_headers_are_refused(refusals: Read) -> None:
-    key = "routing.http.response.x_frame_options.header_value"
-    expected = [(f"ListenerAttributes[{key}]", f"The listener attribute '{key}' is not supported yet")]
-    assert expected == refusals(lambda: listener(routing__http__response__x_frame_options__header_value="DENY"))
-
-
 def test_what_asks_for_the_default_is_fine() -> None:
-    listener(routing__http__response__server__enabled=True)
-    listener(routing__http__response__x_frame_options__header_value="")
     group(stickiness__enabled=False, slow_start__duration_seconds=0)
     TargetGroupStickinessConfig(enabled=False)
 

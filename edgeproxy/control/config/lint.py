@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from edgeproxy.control.config.glob import covers
 from edgeproxy.model import load_balancer as load_balancer_module
 from edgeproxy.model.attributes import Attributes, unknown_keys
+from edgeproxy.model.listener_settings import SPECS as LISTENER_SPECS
 from edgeproxy.model.suggestion import closest
 from edgeproxy.model.target_group_settings import SPECS as TARGET_GROUP_SPECS
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from edgeproxy.model.rule import Rule
     from edgeproxy.model.target_group import TargetGroup
     from edgeproxy.model.topology import Topology
-
-LISTENER_KEYS = ("routing.http.response.server.enabled",)
 
 _NO_EFFECT = {
     "deletion_protection.enabled": "true",
@@ -84,7 +83,7 @@ def load_balancer_findings(path: str, load_balancer: LoadBalancer) -> Iterator[F
 
 def listener_findings(path: str, listener: Listener) -> Iterator[Finding]:
     """Unknown attributes and rules that can never match."""
-    yield from _unknown(f"{path}.ListenerAttributes", listener.listener_attributes, LISTENER_KEYS)
+    yield from _unknown(f"{path}.ListenerAttributes", listener.listener_attributes, LISTENER_SPECS)
     earlier: list[Rule] = []
     for index, rule in sorted(enumerate(listener.rules), key=lambda pair: pair[1].priority):
         broader = next((other for other in earlier if is_shadowed(rule, other)), None)

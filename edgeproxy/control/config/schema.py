@@ -17,6 +17,7 @@ import msgspec
 
 from edgeproxy.control.config.ignored_keys import IGNORED_KEYS
 from edgeproxy.model.base import wire_name
+from edgeproxy.model.listener_settings import SPECS as LISTENER_SPECS
 from edgeproxy.model.load_balancer import SPECS as LOAD_BALANCER_SPECS
 from edgeproxy.model.target_group_settings import SPECS as TARGET_GROUP_SPECS
 from edgeproxy.model.topology import Topology
@@ -34,6 +35,7 @@ _ATTRIBUTE_VALUE = {"type": ["string", "number", "boolean", "null"]}
 # Key of the attributes -> the known ones, and the settings whose docstrings explain them.
 _KNOWN_ATTRIBUTES: dict[str, tuple[Mapping[str, Spec], str]] = {
     "LoadBalancerAttributes": (LOAD_BALANCER_SPECS, "LoadBalancerSettings"),
+    "ListenerAttributes": (LISTENER_SPECS, "ListenerSettings"),
     "TargetGroupAttributes": (TARGET_GROUP_SPECS, "TargetGroupSettings"),
 }
 

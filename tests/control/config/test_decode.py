@@ -211,16 +211,6 @@ def test_kept_keys_without_meaning_are_kept_with_a_warning() -> None:
             "4:1: MutualAuthentication: Asking clients for certificates (MutualAuthentication) is not supported yet",
         ),
         (
-            """\
-Priority: 1
-Conditions: [{Field: path-pattern, Values: [/a]}]
-Actions: [{Type: forward, TargetGroupArn: a}]
-Transforms: []
-""",
-            Rule,
-            "4:1: Transforms: Rewriting hosts and paths (Transforms) is not supported yet",
-        ),
-        (
             "Type: authenticate-oidc\n",
             Action,
             "1:7: Type: Logging users in with OIDC (authenticate-oidc) is not supported yet",

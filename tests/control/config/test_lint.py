@@ -137,8 +137,8 @@ def test_unknown_attributes_come_with_the_nearest_known_one() -> None:
 
 
 def test_attributes_without_effect_are_named_where_they_ask_for_one() -> None:
-    (found,) = findings(topology(attributes={"access_logs.s3.enabled": True, "deletion_protection.enabled": False}))
-    assert "'access_logs.s3.enabled' has no effect here" == found.reason
+    (found,) = findings(topology(attributes={"waf.fail_open.enabled": True, "deletion_protection.enabled": False}))
+    assert "'waf.fail_open.enabled' has no effect here" == found.reason
 
 
 def test_a_target_stands_once() -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgeproxy.control.config.ignored_keys import IGNORED_KEYS
 from edgeproxy.control.config.schema import schema
+from edgeproxy.model.listener_settings import SPECS as LISTENER_SPECS
 from edgeproxy.model.load_balancer import SPECS as LOAD_BALANCER_SPECS
 from edgeproxy.model.target_group_settings import SPECS as TARGET_GROUP_SPECS
 
@@ -66,6 +67,7 @@ def test_fields_of_the_main_classes_are_explained() -> None:
 def test_attributes_have_both_spellings_and_offer_the_known_keys() -> None:
     for name, key, specs in (
         ("LoadBalancer", "LoadBalancerAttributes", LOAD_BALANCER_SPECS),
+        ("Listener", "ListenerAttributes", LISTENER_SPECS),
         ("TargetGroup", "TargetGroupAttributes", TARGET_GROUP_SPECS),
     ):
         mapping, listing = definitions()[name]["properties"][key]["anyOf"]
