@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import ipaddress
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -37,6 +38,8 @@ COST: Final[Mapping[ConditionField, int]] = {
 }
 """Dearest last: a rule asks its cheapest condition first. Order of evaluation is not visible to anyone."""
 
+_CONFORMING_NAME: Final = re.compile(r"[-A-Za-z0-9]+").fullmatch
+
 _IPV6: Final = 1 << 128  # added to IPv6 numbers, so that the two families never overlap
 
 
@@ -47,6 +50,16 @@ def build_predicate(condition: RuleCondition) -> Predicate:
         ConfigError: A value cannot be compiled; the path is relative to the condition.
     """
     return BUILDERS[condition.field](condition)
+
+
+def needs_dropped_header(condition: RuleCondition) -> bool:
+    """The condition asks for a header whose name is not made of letters, digits and hyphens.
+
+    With `routing.http.drop_invalid_header_fields.enabled` such headers are dropped, so it never holds.
+    Source: user guide, rule-condition-types (that it may be created); that it never holds is inferred.
+    """
+    config = condition.http_header_config
+    return config is not None and _CONFORMING_NAME(config.http_header_name) is None
 
 
 @functools.lru_cache(maxsize=4096)

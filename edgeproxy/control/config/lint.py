@@ -1,7 +1,7 @@
 """What is allowed and hardly meant: rules that can never match, attributes that nobody knows, targets named twice.
 
-A finding is never an error: the real load balancer takes all of this. Rules are compared by value sets and by pattern
-inclusion (`glob.covers`), so a rule that only contradicts itself is not found.
+A finding is never an error: the real load balancer takes all of this. Rules are compared with one another here, by
+value sets and pattern inclusion (`glob.covers`); what is wrong with one rule by itself is `lint_rules.py`.
 """
 
 from __future__ import annotations
@@ -10,18 +10,20 @@ import ipaddress
 from typing import TYPE_CHECKING, NamedTuple
 
 from edgeproxy.control.config.glob import covers
+from edgeproxy.control.config.lint_rules import rule_findings
 from edgeproxy.model import load_balancer as load_balancer_module
-from edgeproxy.model.attributes import Attributes, unknown_keys
+from edgeproxy.model.attributes import Attribute, Attributes, unknown_keys
 from edgeproxy.model.listener_settings import SPECS as LISTENER_SPECS
 from edgeproxy.model.suggestion import closest
 from edgeproxy.model.target_group_settings import SPECS as TARGET_GROUP_SPECS
+from edgeproxy.rules.regex import compile_regexes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from edgeproxy.model.condition import QueryStringKeyValue, RuleCondition
     from edgeproxy.model.listener import Listener
-    from edgeproxy.model.load_balancer import LoadBalancer
+    from edgeproxy.model.load_balancer import LoadBalancer, LoadBalancerSettings
     from edgeproxy.model.rule import Rule
     from edgeproxy.model.target_group import TargetGroup
     from edgeproxy.model.topology import Topology
@@ -35,6 +37,10 @@ _NO_EFFECT = {
     "waf.fail_open.enabled": "true",
 }
 """Load balancer attributes that ask for something which has no place here, with the value that asks."""
+
+
+_UNIVERSAL_EXPRESSIONS = frozenset({"^/", "^/.*", "^/.*$", ".*", "^.*$", "^.*", ".*$", "/", "."})
+"""Expressions that every path satisfies, as people write them."""
 
 
 class Finding(NamedTuple):
@@ -78,12 +84,37 @@ def load_balancer_findings(path: str, load_balancer: LoadBalancer) -> Iterator[F
         if _NO_EFFECT.get(attribute.key) == attribute.value:
             yield Finding(f"{where}[{attribute.key}]", f"'{attribute.key}' has no effect here")
     for index, listener in enumerate(load_balancer.listeners):
-        yield from listener_findings(f"{path}.Listeners[{index}]", listener)
+        yield from listener_findings(f"{path}.Listeners[{index}]", listener, load_balancer.settings)
 
 
-def listener_findings(path: str, listener: Listener) -> Iterator[Finding]:
-    """Unknown attributes and rules that can never match."""
-    yield from _unknown(f"{path}.ListenerAttributes", listener.listener_attributes, LISTENER_SPECS)
+def listener_findings(path: str, listener: Listener, settings: LoadBalancerSettings) -> Iterator[Finding]:
+    """Attributes without effect and rules that can never match."""
+    where = f"{path}.ListenerAttributes"
+    yield from _unknown(where, listener.listener_attributes, LISTENER_SPECS)
+    for attribute in listener.listener_attributes:
+        reason = _why_no_rename(attribute, listener, settings)
+        if reason is not None:
+            yield Finding(f"{where}[{attribute.key}]", f"'{attribute.key}' has no effect: {reason}")
+    for index, rule in enumerate(listener.rules):
+        for place, reason in rule_findings(rule, listener, settings):
+            yield Finding(f"{path}.Rules[{index}].{place}", reason)
+    yield from _shadow_findings(path, listener)
+
+
+def _why_no_rename(attribute: Attribute, listener: Listener, settings: LoadBalancerSettings) -> str | None:
+    """Why a header that should get another name is never sent."""
+    if not (attribute.key in LISTENER_SPECS and attribute.key.startswith("routing.http.request.") and attribute.value):
+        return None
+    if listener.protocol == "HTTP":
+        return "only HTTPS listeners send that header"
+    if not LISTENER_SPECS[attribute.key].field:
+        return "clients are not asked for certificates here"
+    if not settings.tls_version_and_cipher_headers:
+        return "'routing.http.x_amzn_tls_version_and_cipher_suite.enabled' is not 'true'"
+    return None
+
+
+def _shadow_findings(path: str, listener: Listener) -> Iterator[Finding]:
     earlier: list[Rule] = []
     for index, rule in sorted(enumerate(listener.rules), key=lambda pair: pair[1].priority):
         broader = next((other for other in earlier if is_shadowed(rule, other)), None)
@@ -127,7 +158,9 @@ def is_shadowed(rule: Rule, earlier: Rule) -> bool:
 def _is_universal(condition: RuleCondition) -> bool:
     """Every request matches: every path begins with a slash, every client has an address."""
     if condition.field == "path-pattern":
-        return any(set(pattern.removeprefix("/")) == {"*"} for pattern in condition.patterns)
+        return any(set(pattern.removeprefix("/")) == {"*"} for pattern in condition.patterns) or not (
+            _UNIVERSAL_EXPRESSIONS.isdisjoint(condition.regex_patterns)
+        )
     if condition.field == "source-ip":
         return {"0.0.0.0/0", "::/0"} <= set(condition.patterns)
     return False
@@ -135,8 +168,10 @@ def _is_universal(condition: RuleCondition) -> bool:
 
 def _implies(narrow: RuleCondition, broad: RuleCondition) -> bool:
     """Whatever matches `narrow` matches `broad`."""
-    if narrow.field != broad.field or not set(narrow.regex_patterns) <= set(broad.regex_patterns):
+    if narrow.field != broad.field:
         return False
+    if not set(narrow.regex_patterns) <= set(broad.regex_patterns):
+        return False  # one expression inside another is not looked for
     if narrow.http_header_config and broad.http_header_config:
         names = narrow.http_header_config.http_header_name, broad.http_header_config.http_header_name
         if names[0].lower() != names[1].lower():
@@ -144,7 +179,18 @@ def _implies(narrow: RuleCondition, broad: RuleCondition) -> bool:
     if narrow.field == "query-string":
         return all(any(_pair_covers(wide, pair) for wide in broad.pairs) for pair in narrow.pairs)
     is_covered = _COVERS[narrow.field]
-    return all(any(is_covered(wide, pattern) for wide in broad.patterns) for pattern in narrow.patterns)
+    return all(
+        any(is_covered(wide, pattern) for wide in broad.patterns) or _is_found(broad, pattern)
+        for pattern in narrow.patterns
+    )
+
+
+def _is_found(broad: RuleCondition, pattern: str) -> bool:
+    """A value without wildcards that one of the expressions finds; hosts and paths only, see `_http_header`."""
+    if broad.field not in ("host-header", "path-pattern") or not broad.regex_patterns or set(pattern) & set("*?"):
+        return False
+    is_host = broad.field == "host-header"
+    return compile_regexes(broad.regex_patterns, ignore_case=is_host)(pattern)
 
 
 def _pair_covers(broad: QueryStringKeyValue, narrow: QueryStringKeyValue) -> bool:

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
-from edgeproxy.control.config.lint import Finding, findings, is_shadowed
+from edgeproxy.control.config.lint import Finding, findings, is_shadowed, load_balancer_findings
 from edgeproxy.model.action import Action, FixedResponseConfig
 from edgeproxy.model.attributes import attributes_from
 from edgeproxy.model.condition import (
@@ -15,7 +15,7 @@ from edgeproxy.model.condition import (
     RuleCondition,
     SourceIpConfig,
 )
-from edgeproxy.model.listener import Listener
+from edgeproxy.model.listener import Certificate, Listener
 from edgeproxy.model.load_balancer import LoadBalancer
 from edgeproxy.model.rule import Rule
 from edgeproxy.model.target import Target
@@ -30,6 +30,14 @@ forward = Action(type="forward", target_group_arn="app")
 
 def path(*values: str) -> RuleCondition:
     return RuleCondition(field="path-pattern", values=values)
+
+
+def path_regex(*values: str) -> RuleCondition:
+    return RuleCondition(field="path-pattern", regex_values=values)
+
+
+def host_regex(*values: str) -> RuleCondition:
+    return RuleCondition(field="host-header", regex_values=values)
 
 
 def host(*values: str) -> RuleCondition:
@@ -77,6 +85,10 @@ def rule(*conditions: RuleCondition, priority: int = 1) -> Rule:
         ([source("10.0.0.0/8")], [source("10.1.0.0/16", "10.2.0.1/32")]),
         ([source("2001:db8::/32")], [source("2001:db8:1::/48")]),
         ([source("0.0.0.0/0", "::/0")], [path("/a")]),
+        ([path_regex("^/a", "^/b")], [path_regex("^/b")]),
+        ([path_regex("^/a")], [path("/a/b")]),
+        ([path_regex("^/.*$")], [path("/a*")]),
+        ([host_regex("^A")], [host("a.test")]),
     ],
 )
 def test_rules_that_can_never_match(earlier: list[RuleCondition], later: list[RuleCondition]) -> None:
@@ -99,6 +111,9 @@ def test_rules_that_can_never_match(earlier: list[RuleCondition], later: list[Ru
         ([source("10.0.0.0/8")], [source("::/0")]),
         ([source("0.0.0.0/0")], [path("/a")]),
         ([host("*.test")], [path("/a")]),
+        ([path_regex("^/a")], [path("/a*")]),
+        ([path_regex("^/a")], [path_regex("^/a/b")]),
+        ([path("/*/b")], [path_regex("^/a/b$")]),
     ],
 )
 def test_rules_that_can_match(earlier: list[RuleCondition], later: list[RuleCondition]) -> None:
@@ -177,3 +192,30 @@ def test_two_load_balancers_share_this_machines_ports() -> None:
 
 def fixed() -> Action:
     return Action(type="fixed-response", fixed_response_config=FixedResponseConfig(status_code="200"))
+
+
+def renaming(protocol: Literal["HTTP", "HTTPS"], key: str, *, is_sent: bool = True) -> list[str]:
+    key = f"routing.http.request.{key}.header_name"
+    listener = Listener(
+        port=443,
+        protocol=protocol,
+        certificates=(Certificate(certificate_arn="dev"),) if protocol == "HTTPS" else (),
+        default_actions=(forward,),
+        listener_attributes=attributes_from({key: "X-New"}),
+    )
+    attributes = attributes_from({"routing.http.x_amzn_tls_version_and_cipher_suite.enabled": is_sent})
+    load_balancer = LoadBalancer(name="dev", listeners=(listener,), load_balancer_attributes=attributes)
+    return [finding.reason.removeprefix(f"'{key}' ") for finding in load_balancer_findings("", load_balancer)]
+
+
+def test_renamed_headers_that_are_never_sent() -> None:
+    assert [] == renaming("HTTPS", "x_amzn_tls_version")
+    assert ["has no effect: only HTTPS listeners send that header"] == renaming("HTTP", "x_amzn_tls_version")
+    assert ["has no effect: clients are not asked for certificates here"] == renaming("HTTPS", "x_amzn_mtls_clientcert")
+    (reason,) = renaming("HTTPS", "x_amzn_tls_version", is_sent=False)
+    assert reason == "has no effect: 'routing.http.x_amzn_tls_version_and_cipher_suite.enabled' is not 'true'"
+
+
+def test_what_a_rule_has_against_itself_is_found_where_it_stands() -> None:
+    (found,) = findings(topology(rule(path("images/*"))))
+    assert "LoadBalancers[0].Listeners[0].Rules[0].Conditions[0]" == found.path
