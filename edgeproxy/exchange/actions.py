@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from edgeproxy.balancing.group import TargetGroupState
     from edgeproxy.exchange.exchange import Exchange
     from edgeproxy.model.action import FixedResponseConfig, RedirectConfig
+    from edgeproxy.protocol.message import RequestHead
+    from edgeproxy.rules.transform import Transformed
 
 
 MAX_LOCATION: Final = 8 * 1024
@@ -50,7 +52,7 @@ class ForwardAction:  # hot path
 
     def perform(self, exchange: Exchange) -> None:
         """Picks a group, then a target in it."""
-        exchange.actions = "forward"
+        exchange.actions += "forward"
         group = self._choose()
         if group is None:
             # Every weight is 0; what AWS answers is not documented (unconfirmed).
@@ -62,6 +64,19 @@ class ForwardAction:  # hot path
             exchange.fail(Outcome.NO_TARGET)
             return
         exchange.forward_to(target)
+
+
+def redirect_input(head: RequestHead, transformed: Transformed | None, default_host: str) -> tuple[str, str, str]:
+    """What a redirect's keywords stand for: host without port, path and query.
+
+    The path is the client's own spelling, not what conditions see (unconfirmed), unless a transform has rewritten it.
+    """
+    host, target = head.authority or head.host or default_host, head.target
+    if transformed is not None:
+        host = transformed.host or host
+        target = transformed.target or target
+    path, _, query = target.partition("#")[0].partition("?")
+    return ascii_lower(split_host(host)[0]), path, query
 
 
 class RedirectAction:
@@ -81,11 +96,8 @@ class RedirectAction:
         """Answers with the page and the Location."""
         head = exchange.head
         assert head is not None
-        exchange.actions = "redirect"
-        host = ascii_lower(split_host(head.authority or head.host or self._default_host)[0])
-        # The path as the client wrote it, not as conditions see it (unconfirmed).
-        path, _, query = head.target.partition("#")[0].partition("?")
-        location = self._locate(host, path, query)
+        exchange.actions += "redirect"
+        location = self._locate(*redirect_input(head, exchange.transformed, self._default_host))
         if len(location) > MAX_LOCATION:
             exchange.fail(Outcome.REDIRECT_TOO_LONG)
             return
@@ -95,9 +107,10 @@ class RedirectAction:
             encode_redirect(
                 self._status,
                 location,
-                date=exchange.date,
+                date=exchange.context.clock.http_date(),
                 keep_alive=exchange.keeps_client,
                 is_head=head.method == "HEAD",
+                added=exchange.context.response_headers,
             ),
             Outcome.REDIRECTED,
         )
@@ -120,16 +133,17 @@ class FixedResponseAction:
         """Answers with what was configured."""
         head = exchange.head
         assert head is not None
-        exchange.actions = "fixed-response"
+        exchange.actions += "fixed-response"
         exchange.reply(
             self._status,
             encode_reply(
                 self._status,
-                date=exchange.date,
+                date=exchange.context.clock.http_date(),
                 content_type=self._content_type,
                 body=self._body,
                 keep_alive=exchange.keeps_client,
                 is_head=head.method == "HEAD",
+                added=exchange.context.response_headers,
             ),
             Outcome.FIXED_RESPONSE,
         )

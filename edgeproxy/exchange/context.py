@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from edgeproxy.exchange.response_headers import UNCHANGED, ResponseHeaders
+
 if TYPE_CHECKING:
     from edgeproxy.exchange.actions import CompiledAction
     from edgeproxy.exchange.forwarding import RequestForwarding
@@ -26,6 +28,7 @@ class ExchangeContext(msgspec.Struct, frozen=True, kw_only=True, gc=True):
         dialer: Where connections to targets come from.
         ledger: Who is told when an exchange has ended.
         clock: What time it is for people.
+        response_headers: What is put on every response.
         allows_several_hosts: Requests with more than one Host header are served; rules look at the first.
     """
 
@@ -34,4 +37,5 @@ class ExchangeContext(msgspec.Struct, frozen=True, kw_only=True, gc=True):
     dialer: TargetDialer
     ledger: ExchangeLedger
     clock: WallClock
+    response_headers: ResponseHeaders = UNCHANGED
     allows_several_hosts: bool = False

@@ -56,11 +56,11 @@ class TargetPhase(enum.Enum):
 class Exchange(ExchangeRecord):  # hot path
     """One request's life. The record it extends is what remains of it."""
 
-    __slots__ = ("_context", "_is_kept", "_is_sent", "_is_target_held", "_mode", "_pending", "_port", "phase")
+    __slots__ = ("_is_kept", "_is_sent", "_is_target_held", "_mode", "_pending", "_port", "context", "phase")
 
     def __init__(self, client: ClientPort, context: ExchangeContext, head: RequestHead | None, arrived: float) -> None:
         super().__init__(client, head, arrived)
-        self._context = context
+        self.context = context
         self._port: TargetPort | None = None
         self._pending = b""
         self._is_sent = True
@@ -70,11 +70,6 @@ class Exchange(ExchangeRecord):  # hot path
         self.phase = TargetPhase.NONE
 
     # ---- what actions ask
-
-    @property
-    def date(self) -> str:
-        """The value of a Date header, now."""
-        return self._context.clock.http_date()
 
     @property
     def keeps_client(self) -> bool:
@@ -120,7 +115,7 @@ class Exchange(ExchangeRecord):  # hot path
             if refusal is not None:
                 self.fail(refusal)
                 return
-        context = self._context
+        context = self.context
         epoch = self.arrived + context.clock.offset
         self.trace_id = context.forwarding.trace_ids.header(fields.trace_id, epoch, fields.size)
         if "%" in head.path or "/." in head.path:
@@ -145,7 +140,7 @@ class Exchange(ExchangeRecord):  # hot path
             return Outcome.CODING_REFUSED
         if fields.forwarded_for.count(",") >= MAX_FORWARDED_ADDRESSES:
             return Outcome.TOO_MANY_ADDRESSES
-        if fields.host_count > 1 and not self._context.allows_several_hosts:
+        if fields.host_count > 1 and not self.context.allows_several_hosts:
             # Not documented without host preservation; nginx refuses (unconfirmed).
             return Outcome.BAD_REQUEST
         if head.version_minor == 1 and not fields.host:
@@ -211,7 +206,7 @@ class Exchange(ExchangeRecord):  # hot path
         """Sends the request to this target, now or when a connection is there."""
         self.target = target
         target.outstanding += 1
-        port = self._context.dialer.dial(target, self)
+        port = self.context.dialer.dial(target, self)
         if port is not None:
             self.on_target_ready(port, self.arrived)
         elif self.phase is TargetPhase.NONE:
@@ -230,9 +225,9 @@ class Exchange(ExchangeRecord):  # hot path
         self._port = port
         self.dispatched = now
         client = self.client
-        forwarding = self._context.forwarding
+        forwarding = self.context.forwarding
         prefix = client.forwarded_prefix(forwarding)
-        data = forwarding.encode(head, prefix, client.source_port, self.trace_id)
+        data = forwarding.encode(head, prefix, client.source_port, self.trace_id, self.transformed)
         if head.fields.body_length:
             data += self._frame_request_body(self._pending)
             self._pending = b""
@@ -254,6 +249,7 @@ class Exchange(ExchangeRecord):  # hot path
         self.status = self.target_status = status = head.status
         request = self.head
         assert request is not None
+        context = self.context
         keep = self.keeps_client
         mode = BodyMode.AS_RECEIVED
         if head.body_length < 0 and request.method != "HEAD" and status not in _BODILESS_STATUSES:
@@ -262,7 +258,7 @@ class Exchange(ExchangeRecord):  # hot path
                 mode = BodyMode.UNTIL_CLOSE
         self._mode = mode
         self._is_kept = keep
-        encoded = encode_response_head(head, mode, keep, self._context.clock)
+        encoded = encode_response_head(head, mode, keep, context.clock, context.response_headers)
         if mode is BodyMode.CHUNKED:
             encoded += self._frame_response_body(data, is_complete)
         else:
@@ -346,10 +342,11 @@ class Exchange(ExchangeRecord):  # hot path
         keep = self.keeps_client and outcome not in CLOSES_CLIENT
         encoded = encode_page(
             status,
-            date=self.date,
+            date=self.context.clock.http_date(),
             user_agent=head.fields.user_agent if head is not None else "",
             keep_alive=keep,
             is_head=head is not None and head.method == "HEAD",
+            added=self.context.response_headers,
         )
         self.status = status
         self.outcome = outcome
@@ -391,7 +388,7 @@ class Exchange(ExchangeRecord):  # hot path
         self._pending = b""
         if self.target is not None:
             self.target.outstanding -= 1
-        self._context.ledger.close(self)
+        self.context.ledger.close(self)
 
     def __repr__(self) -> str:
         line = self.head.line if self.head is not None else "unreadable"

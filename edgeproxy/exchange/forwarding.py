@@ -17,15 +17,21 @@ import enum
 import re
 from typing import TYPE_CHECKING, Final, Literal
 
+from edgeproxy.exchange.response_headers import UNCHANGED, ResponseHeaders
 from edgeproxy.protocol.message import CHUNKED, RequestFields, RequestHead, ResponseHead, ascii_lower
 
 if TYPE_CHECKING:
-    from edgeproxy.exchange.ports import WallClock
+    from collections.abc import Callable, Hashable, Sequence
+
+    from edgeproxy.exchange.ports import TlsFacts, WallClock
     from edgeproxy.exchange.trace import TraceIds
     from edgeproxy.model.load_balancer import LoadBalancerSettings
+    from edgeproxy.rules.transform import Transformed
 
 MAX_FORWARDED_ADDRESSES: Final = 30
 """More addresses in X-Forwarded-For are answered with 463. Source: user guide, load-balancer-troubleshooting."""
+
+TLS_NAMES: Final = ("X-Amzn-Tls-Version", "X-Amzn-Tls-Cipher-Suite")
 
 _WELL_KNOWN_PORTS: Final = frozenset({80, 443})
 
@@ -66,7 +72,17 @@ class _DerivedRequest:
 class RequestForwarding:  # hot path
     """How one listener rewrites request heads. Compiled from the load balancer's attributes."""
 
-    __slots__ = ("_dns_name", "_port", "_settings", "_suffix", "trace_ids")
+    __slots__ = (
+        "_dns_name",
+        "_on_dropped",
+        "_overwritten",
+        "_port",
+        "_settings",
+        "_suffix",
+        "_tls_names",
+        "tells_tls",
+        "trace_ids",
+    )
 
     def __init__(
         self,
@@ -76,18 +92,46 @@ class RequestForwarding:  # hot path
         dns_name: str,
         settings: LoadBalancerSettings,
         trace_ids: TraceIds,
+        tls_names: tuple[str, str] = TLS_NAMES,
+        on_dropped: Callable[[str], None] | None = None,
     ) -> None:
+        """Compiles the rewriting.
+
+        Args:
+            protocol: The listener's.
+            port: The listener's as declared.
+            dns_name: What clients without a Host mean.
+            settings: The load balancer's.
+            trace_ids: Makes trace ids.
+            tls_names: What the headers with the TLS version and the cipher suite are called.
+            on_dropped: Is told the name of each header that is dropped for its name.
+        """
         self._port = port
         self._dns_name = dns_name
         self._settings = settings
+        self._on_dropped = on_dropped
+        self._tls_names = tls_names
+        self.tells_tls: Final = protocol == "HTTPS" and settings.tls_version_and_cipher_headers
+        # What a client sends under these names is no fact (unconfirmed for renamed ones).
+        self._overwritten = frozenset(name.lower() for name in tls_names) if self.tells_tls else frozenset()
         self._suffix = f"X-Forwarded-Proto: {protocol.lower()}\r\nX-Forwarded-Port: {port}\r\n"
         self.trace_ids = trace_ids
 
-    def prefix(self, source_ip: str, source_port: int) -> str:
-        """The X-Forwarded lines of a client that sends no X-Forwarded-For itself; the same for its whole connection."""
-        return self._forwarded_lines("", source_ip, source_port)
+    def prefix(self, source_ip: str, source_port: int, tls: TlsFacts | None = None) -> str:
+        """The X-Forwarded lines of a client that sends no X-Forwarded-For itself; the same for its whole connection.
 
-    def _forwarded_lines(self, received: str, source_ip: str, source_port: int) -> str:
+        Args:
+            source_ip: The client's address.
+            source_port: Its TCP port.
+            tls: What was negotiated; asked for where `tells_tls`.
+        """
+        lines = self._forwarded_for("", source_ip, source_port) + self._suffix
+        if self.tells_tls and tls is not None:
+            version, cipher = self._tls_names
+            lines += f"{version}: {tls.protocol}\r\n{cipher}: {tls.cipher}\r\n"
+        return lines
+
+    def _forwarded_for(self, received: str, source_ip: str, source_port: int) -> str:
         settings = self._settings
         if settings.xff_mode == "append":
             address = source_ip
@@ -98,9 +142,11 @@ class RequestForwarding:  # hot path
             value = received
         else:
             value = ""
-        return f"X-Forwarded-For: {value}\r\n{self._suffix}" if value else self._suffix
+        return f"X-Forwarded-For: {value}\r\n" if value else ""
 
-    def encode(self, head: RequestHead, prefix: str, source_port: int, trace: str) -> bytes:
+    def encode(
+        self, head: RequestHead, prefix: str, source_port: int, trace: str, transformed: Transformed | None = None
+    ) -> bytes:
         """The request head for the target.
 
         Args:
@@ -108,24 +154,38 @@ class RequestForwarding:  # hot path
             prefix: What `prefix()` said for this connection.
             source_port: The client's TCP port.
             trace: The value of X-Amzn-Trace-Id.
+            transformed: What takes the place of the client's host, or path and query.
         """
         derived: _DerivedRequest | None = head.fields.derived
         if derived is None or derived.owner is not self:
             derived = head.fields.derived = self._derive(head.fields)
         if derived.prefix is not None:
-            prefix = self._forwarded_lines(derived.prefix, head.source_ip, source_port)
-        if head.authority or head.version_minor == 0:
-            return self._encode_unusual(head, derived, prefix, trace)
+            received = self._forwarded_for(derived.prefix, head.source_ip, source_port)
+            prefix = received + prefix[prefix.index(self._suffix) :]
+        if transformed is not None or head.authority or head.version_minor == 0:
+            return self._encode_unusual(head, derived, prefix, trace, transformed)
         return f"{head.line}\r\n{prefix}{derived.host_line}{trace}{derived.rest}".encode("latin-1")
 
-    def _encode_unusual(self, head: RequestHead, derived: _DerivedRequest, prefix: str, trace: str) -> bytes:
-        """Absolute-form targets name the host themselves; HTTP/1.0 clients may not name one."""
-        host_line = derived.host_line
-        if head.authority and not self._settings.preserve_host_header:
+    def _encode_unusual(
+        self,
+        head: RequestHead,
+        derived: _DerivedRequest,
+        prefix: str,
+        trace: str,
+        transformed: Transformed | None,
+    ) -> bytes:
+        """Absolute-form targets name the host themselves; HTTP/1.0 clients may not name one; a transform may."""
+        host_line, target = derived.host_line, head.target
+        if transformed is not None and transformed.target is not None:
+            target = transformed.target
+        if transformed is not None and transformed.host is not None:
+            # As rewritten: it wins over preserving the client's, and no port is appended (both unconfirmed).
+            host_line = f"Host: {transformed.host}\r\nX-Amzn-Trace-Id: "
+        elif head.authority and not self._settings.preserve_host_header:
             host_line = self._host_line(head.authority)
         elif not head.fields.host:
             host_line = self._host_line(self._dns_name)
-        line = f"{head.method} {head.target} HTTP/1.1"
+        line = f"{head.method} {target} HTTP/1.1"
         return f"{line}\r\n{prefix}{host_line}{trace}{derived.rest}".encode("latin-1")
 
     def _derive(self, fields: RequestFields) -> _DerivedRequest:
@@ -140,7 +200,9 @@ class RequestForwarding:  # hot path
             elif name in _NOT_FORWARDED:
                 del lines[index]
         if self._settings.drop_invalid_header_fields:
-            lines = [line for line in lines if _CONFORMING_NAME(line.partition(":")[0])]
+            lines = self._conforming(lines)
+        if self._overwritten:
+            lines = [line for line in lines if line.partition(":")[0].lower() not in self._overwritten]
         if self._settings.preserve_host_header:
             host_line = "".join(f"Host: {value}\r\n" for _, name, value in fields.special if name == "host")
         else:
@@ -149,6 +211,17 @@ class RequestForwarding:  # hot path
         return _DerivedRequest(
             self, fields.forwarded_for or None, f"{host_line}X-Amzn-Trace-Id: ", "\r\n" + "\r\n".join(lines)
         )
+
+    def _conforming(self, lines: Sequence[str]) -> list[str]:
+        """The lines whose names are made of letters, digits and hyphens; the others are reported."""
+        kept = []
+        for line in lines:
+            name = line.partition(":")[0]
+            if _CONFORMING_NAME(name):
+                kept.append(line)
+            elif self._on_dropped is not None:
+                self._on_dropped(name)
+        return kept
 
     def _host_line(self, host: str) -> str:
         return f"Host: {self.outgoing_host(host)}\r\nX-Amzn-Trace-Id: "
@@ -173,6 +246,10 @@ def split_host(host: str) -> tuple[str, str]:
     return (name, port) if colon and port.isdigit() else (host.removesuffix(":"), "")
 
 
+MAX_ENCODINGS: Final = 32
+"""How many encodings of one response head are kept; listeners that come and go with reloads leave theirs behind."""
+
+
 class BodyMode(enum.IntEnum):
     """How a response's body is framed towards the client."""
 
@@ -184,21 +261,27 @@ class BodyMode(enum.IntEnum):
     """Until the connection closes: the client speaks HTTP/1.0 and the length is not known."""
 
 
-def encode_response_head(head: ResponseHead, mode: BodyMode, keep_alive: bool, clock: WallClock) -> bytes:  # hot path
+def encode_response_head(  # hot path
+    head: ResponseHead, mode: BodyMode, keep_alive: bool, clock: WallClock, added: ResponseHeaders = UNCHANGED
+) -> bytes:
     """The response head for the client; the clock's date is used only when the target sent none."""
-    derived: dict[int, bytes] | None = head.derived
+    derived: dict[Hashable, bytes] | None = head.derived
     if derived is None:
         derived = head.derived = {}
-    key = mode + keep_alive
+    key = added.keys[mode + keep_alive]
     encoded = derived.get(key)
     if encoded is None:
-        encoded, is_constant = _encode_response_head(head, mode, clock.http_date(), keep_alive=keep_alive)
+        encoded, is_constant = _encode_response_head(head, mode, clock.http_date(), added, keep_alive=keep_alive)
         if is_constant:
+            if len(derived) >= MAX_ENCODINGS:
+                derived.clear()
             derived[key] = encoded
     return encoded
 
 
-def _encode_response_head(head: ResponseHead, mode: BodyMode, date: str, *, keep_alive: bool) -> tuple[bytes, bool]:
+def _encode_response_head(
+    head: ResponseHead, mode: BodyMode, date: str, added: ResponseHeaders, *, keep_alive: bool
+) -> tuple[bytes, bool]:
     """The encoded head, and whether it is the same every time."""
     special, lines = head.special, head.lines
     rest = lines.copy()
@@ -217,5 +300,6 @@ def _encode_response_head(head: ResponseHead, mode: BodyMode, date: str, *, keep
         for name in ("content-length", "transfer-encoding")[: 1 if head.status == 204 else 2]:
             front += [lines[index] for index in special.get(name, ())]
     front.append("Connection: keep-alive" if keep_alive else "Connection: close")
+    rest = added.added_to(rest)
     rest.append("\r\n")
     return "\r\n".join(front + rest).encode("latin-1"), has_date

@@ -19,6 +19,8 @@ class Outcome(enum.Enum):
     FIXED_RESPONSE = "fixed-response action"
     REDIRECT_TOO_LONG = "the Location of a redirect action is longer than 8 K"
 
+    TRANSFORM_FAILED = "a transform matched and its result cannot be used"
+
     # The client's doing.
     BAD_REQUEST = "the request could not be read"
     METHOD_REFUSED = "TRACE and CONNECT are not served"
@@ -43,6 +45,7 @@ class Outcome(enum.Enum):
 
 STATUS: Final[dict[Outcome, int]] = {
     Outcome.REDIRECT_TOO_LONG: 507,
+    Outcome.TRANSFORM_FAILED: 500,
     Outcome.BAD_REQUEST: 400,
     Outcome.METHOD_REFUSED: 405,
     Outcome.TOO_MANY_ADDRESSES: 463,

@@ -21,6 +21,18 @@ class WallClock(Protocol):
         """The value of a Date header, now."""
 
 
+class TlsFacts(Protocol):
+    """What was negotiated with a client, in OpenSSL's names."""
+
+    @property
+    def protocol(self) -> str:
+        """Such as `TLSv1.3`."""
+
+    @property
+    def cipher(self) -> str:
+        """Such as `TLS_AES_128_GCM_SHA256`."""
+
+
 class ClientPort(Protocol):
     """The connection to a client, as an exchange sees it."""
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from edgeproxy.balancing.target_state import TargetState
     from edgeproxy.exchange.ports import ClientPort
     from edgeproxy.protocol.message import RequestHead
+    from edgeproxy.rules.transform import Transformed
 
 
 class ExchangeRecord:  # hot path
@@ -31,6 +32,7 @@ class ExchangeRecord:  # hot path
         received_bytes: Request bytes, head and body as received.
         sent_bytes: Response bytes, head and body.
         trace_id: X-Amzn-Trace-Id as sent to the target, or "".
+        transformed: What the rule's transforms made of the request; None where it has none.
         redirect_url: The Location of a redirect action, or "".
         outcome: How it ended.
     """
@@ -52,6 +54,7 @@ class ExchangeRecord:  # hot path
         "target",
         "target_status",
         "trace_id",
+        "transformed",
     )
 
     def __init__(self, client: ClientPort, head: RequestHead | None, arrived: float) -> None:
@@ -70,4 +73,5 @@ class ExchangeRecord:  # hot path
         self.sent_bytes = 0
         self.trace_id = ""
         self.redirect_url = ""
+        self.transformed: Transformed | None = None
         self.outcome = Outcome.FORWARDED

@@ -1,13 +1,15 @@
 """The load balancer's own answers: error pages, redirects, fixed responses, byte for byte.
 
 Pages are nginx's without the version footer (user guide pages name the statuses; the bytes were observed on real load
-balancers). Header order: Server, Date, Content-Type, Content-Length, Connection, Location.
+balancers). Header order: Server, Date, Content-Type, Content-Length, Connection, Location, then what the listener adds.
 """
 
 from __future__ import annotations
 
 from http import HTTPStatus
 from typing import Final
+
+from edgeproxy.exchange.response_headers import UNCHANGED, ResponseHeaders
 
 _TITLES: Final[dict[int, str]] = {
     301: "301 Moved Permanently",
@@ -91,9 +93,10 @@ def encode_reply(
     keep_alive: bool,
     location: str | None = None,
     is_head: bool = False,
+    added: ResponseHeaders = UNCHANGED,
 ) -> bytes:
     """A whole response by the load balancer itself."""
-    lines = [f"HTTP/1.1 {status_line(status)}", "Server: awselb/2.0", f"Date: {date}"]
+    lines = [f"HTTP/1.1 {status_line(status)}", *added.server_lines, f"Date: {date}"]
     if content_type:
         lines.append(f"Content-Type: {content_type}")
     if status != 204:
@@ -102,11 +105,19 @@ def encode_reply(
     lines.append("Connection: keep-alive" if keep_alive else "Connection: close")
     if location is not None:
         lines.append(f"Location: {location}")
-    head = "\r\n".join([*lines, "", ""]).encode("latin-1")
+    head = "\r\n".join([*lines, *added.lines, "", ""]).encode("latin-1")
     return head if is_head else head + body
 
 
-def encode_page(status: int, *, date: str, user_agent: str, keep_alive: bool, is_head: bool = False) -> bytes:
+def encode_page(
+    status: int,
+    *,
+    date: str,
+    user_agent: str,
+    keep_alive: bool,
+    is_head: bool = False,
+    added: ResponseHeaders = UNCHANGED,
+) -> bytes:
     """An error answer: the page with that status's title, or the bare code."""
     body = page_body(status, user_agent)
     return encode_reply(
@@ -116,10 +127,19 @@ def encode_page(status: int, *, date: str, user_agent: str, keep_alive: bool, is
         body=body,
         keep_alive=keep_alive,
         is_head=is_head,
+        added=added,
     )
 
 
-def encode_redirect(status: int, location: str, *, date: str, keep_alive: bool, is_head: bool = False) -> bytes:
+def encode_redirect(
+    status: int,
+    location: str,
+    *,
+    date: str,
+    keep_alive: bool,
+    is_head: bool = False,
+    added: ResponseHeaders = UNCHANGED,
+) -> bytes:
     """The answer of a redirect action."""
     return encode_reply(
         status,
@@ -129,4 +149,5 @@ def encode_redirect(status: int, location: str, *, date: str, keep_alive: bool, 
         keep_alive=keep_alive,
         location=location,
         is_head=is_head,
+        added=added,
     )

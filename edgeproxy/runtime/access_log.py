@@ -21,6 +21,7 @@ from edgeproxy.protocol.message import ascii_lower
 
 if TYPE_CHECKING:
     from edgeproxy.exchange.record import ExchangeRecord
+    from edgeproxy.rules.transform import Transformed
     from edgeproxy.runtime.client_connection import ClientConnection
 
 BLOCK_LINES: Final = 256
@@ -69,7 +70,10 @@ class ConnectionPart(NamedTuple):
     client: str
     tls: str
     certificate: str
+    trace_id: str
+    node_address: str
     end: str
+    """The last five fields of a request that no transform was asked about."""
 
 
 def connection_part(client: ClientConnection) -> ConnectionPart:
@@ -79,6 +83,8 @@ def connection_part(client: ClientConnection) -> ConnectionPart:
         client=client.label,
         tls="- -" if tls is None else f"{tls.cipher} {tls.protocol}",
         certificate='"-" "-"' if tls is None else f'"{tls.domain_name}" "{tls.certificate_arn}"',
+        trace_id=client.trace_id,
+        node_address=client.node_address,
         end=f'{client.trace_id} "-" "-" "-" {client.node_address}\n',
     )
 
@@ -131,6 +137,7 @@ class LineFormat:  # hot path
             agent = self._agents.get(fields.user_agent) or self._agent(fields.user_agent)
             # A client may have written part of it.
             trace = (escape(record.trace_id) if fields.trace_id else record.trace_id) or "-"
+        end = shared.end if record.transformed is None else _transformed_end(shared, record.transformed)
         ended, begun = now + offset, record.arrived + offset
         ended_second, begun_second = int(ended), int(begun)
         if ended_second != self._second:
@@ -144,7 +151,7 @@ class LineFormat:  # hot path
             f'"{request}" "{agent}" {shared.tls} {"-" if group is None else group.arn} "{trace}" '
             f"{shared.certificate} {record.priority} {begun_text}.{_MILLIS[int((begun - begun_second) * 1000)]}000Z "
             f'"{record.actions or "-"}" "{escape(record.redirect_url) if record.redirect_url else "-"}" "-" '
-            f'"{label}" "{status}" "-" "-" {shared.end}'
+            f'"{label}" "{status}" "-" "-" {end}'
         )
 
     def _base_url(self, host: str) -> str:
@@ -161,6 +168,13 @@ class LineFormat:  # hot path
 
 def _format_second(second: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+
+
+def _transformed_end(shared: ConnectionPart, transformed: Transformed) -> str:
+    """Fields 30 to 34 of a request whose rule has transforms."""
+    host = "-" if transformed.host is None else escape(transformed.host)
+    target = "-" if transformed.target is None else escape(transformed.target)
+    return f'{shared.trace_id} "{host}" "{target}" "{transformed.status.value}" {shared.node_address}\n'
 
 
 def _times(record: ExchangeRecord, now: float) -> str:

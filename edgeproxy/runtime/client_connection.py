@@ -179,7 +179,8 @@ class ClientConnection(asyncio.Protocol):  # hot path
         """The X-Forwarded lines of this client, made once per configuration."""
         if self._prefix_owner is not forwarding:
             self._prefix_owner = forwarding
-            self._prefix = forwarding.prefix(self.source_ip, self.source_port)
+            tls = self.tls_facts if forwarding.tells_tls else None
+            self._prefix = forwarding.prefix(self.source_ip, self.source_port, tls)
         return self._prefix
 
     def write(self, data: bytes) -> None:

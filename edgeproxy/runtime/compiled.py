@@ -15,10 +15,14 @@ from edgeproxy.balancing.weighted import WeightedGroups
 from edgeproxy.exchange.actions import CompiledAction, FixedResponseAction, ForwardAction, RedirectAction
 from edgeproxy.exchange.context import ExchangeContext
 from edgeproxy.exchange.forwarding import RequestForwarding
+from edgeproxy.exchange.response_headers import ResponseHeaders
 from edgeproxy.exchange.trace import TraceIds
+from edgeproxy.exchange.transforming import TransformingAction
 from edgeproxy.model import ids
+from edgeproxy.rules.predicates import needs_dropped_header
 from edgeproxy.rules.table import RoutingTable
 from edgeproxy.runtime.access_log import AccessLog, LineFormat
+from edgeproxy.runtime.dropped_names import DroppedNames
 from edgeproxy.runtime.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
     from edgeproxy.model.action import Action
     from edgeproxy.model.listener import Listener
     from edgeproxy.model.load_balancer import LoadBalancer, LoadBalancerSettings
+    from edgeproxy.model.rule import Rule
     from edgeproxy.model.topology import Topology
     from edgeproxy.runtime.clock import Clock
     from edgeproxy.runtime.metrics import Metrics
@@ -73,6 +78,7 @@ class Compiler:
         self._clock = clock
         self._draw = draw or random.Random().random  # noqa: S311 - a lottery between target groups, not a secret
         self._trace_ids = TraceIds()
+        self._dropped_names = DroppedNames()
 
     def compile(self, topology: Topology, live_groups: dict[str, TargetGroupState]) -> Compiled:
         """Everything the topology asks for, around the live states of the groups that stay.
@@ -108,6 +114,10 @@ class Compiler:
     ) -> ExchangeContext:
         dns_name = ids.load_balancer_dns_name(topology.region, balancer.name, balancer.scheme)
 
+        def rule_action(rule: Rule) -> CompiledAction:
+            routed = action(str(rule.priority), rule.actions)
+            return TransformingAction(routed, rule.transforms) if rule.transforms else routed
+
         def action(priority: str, actions: tuple[Action, ...]) -> CompiledAction:
             routing = max(actions, key=lambda each: each.order or 0)
             if routing.redirect_config is not None:
@@ -128,7 +138,7 @@ class Compiler:
 
         return ExchangeContext(
             routing=RoutingTable.build(
-                ((rule, action(str(rule.priority), rule.actions)) for rule in listener.rules),
+                ((rule, rule_action(rule)) for rule in rules_that_can_match(listener, balancer.settings)),
                 default=action("0", listener.default_actions),
             ),
             forwarding=RequestForwarding(
@@ -137,6 +147,8 @@ class Compiler:
                 dns_name=dns_name,
                 settings=balancer.settings,
                 trace_ids=self._trace_ids,
+                tls_names=listener.settings.tls_names,
+                on_dropped=self._dropped_names.warn,
             ),
             dialer=self._dialer,
             ledger=Ledger(
@@ -151,8 +163,18 @@ class Compiler:
                 clock=self._clock,
             ),
             clock=self._clock,
+            response_headers=ResponseHeaders(
+                listener.settings.response_headers, has_server=listener.settings.server_header
+            ),
             allows_several_hosts=balancer.settings.preserve_host_header,
         )
+
+
+def rules_that_can_match(listener: Listener, settings: LoadBalancerSettings) -> list[Rule]:
+    """The listener's rules but for those that ask for a header which is dropped before anybody sees it."""
+    if not settings.drop_invalid_header_fields:
+        return list(listener.rules)
+    return [rule for rule in listener.rules if not any(map(needs_dropped_header, rule.conditions))]
 
 
 def _new_group(topology: Topology, name: str) -> TargetGroupState:

@@ -239,6 +239,7 @@ def test_the_walks_reach_every_kind_of_ending() -> None:
         Outcome.REDIRECTED,
         Outcome.FIXED_RESPONSE,
         Outcome.REDIRECT_TOO_LONG,
+        Outcome.TRANSFORM_FAILED,
         Outcome.TOO_MANY_ADDRESSES,
         Outcome.CODING_REFUSED,
     }

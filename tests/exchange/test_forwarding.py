@@ -364,3 +364,72 @@ def test_no_header_can_add_a_line(headers: list[tuple[str, str]], trace: str) ->
     assert (b"\r\n\r\n", b"") == (end, rest)
     assert head.count(b"\n") == head.count(b"\r") == head.count(b"\r\n")
     assert head.count(b"\r\n") <= 5 + len(headers)
+
+
+# ---- requests: what TLS was negotiated
+
+
+class Negotiated:
+    """What the runtime knows of a TLS connection."""
+
+    protocol = "TLSv1.2"
+    cipher = "ECDHE-RSA-AES128-GCM-SHA256"
+
+
+def forwarded_over_tls(*more: str, **options: Any) -> list[str]:
+    stage = Stage(protocol="HTTPS", port=443, **options)
+    client = stage.client()
+    client.tls = Negotiated()
+    client.sends("GET / HTTP/1.1", "Host: a", *more)
+    return stage.target.received.decode("latin-1").partition("\r\n\r\n")[0].split("\r\n")
+
+
+@pytest.mark.conformance(
+    "request headers", "the TLS version and cipher suite are told where enabled", "edit-load-balancer-attributes"
+)
+def test_the_target_is_told_what_tls_was_negotiated() -> None:
+    lines = forwarded_over_tls("X-Amzn-Tls-Version: mine", tls_version_and_cipher_headers=True)
+
+    assert ["TLSv1.2"] == values(lines, "X-Amzn-Tls-Version")
+    assert ["ECDHE-RSA-AES128-GCM-SHA256"] == values(lines, "X-Amzn-Tls-Cipher-Suite")
+
+
+def test_without_the_attribute_nothing_is_told_and_the_clients_headers_pass() -> None:
+    lines = forwarded_over_tls("X-Amzn-Tls-Version: mine")
+
+    assert ["mine"] == values(lines, "X-Amzn-Tls-Version")
+    assert [] == values(lines, "X-Amzn-Tls-Cipher-Suite")
+
+
+def test_without_tls_nothing_is_told() -> None:
+    assert [] == values(
+        forwarded("GET / HTTP/1.1", "Host: a", tls_version_and_cipher_headers=True), "X-Amzn-Tls-Version"
+    )
+
+
+@pytest.mark.conformance(
+    "request headers", "renamed headers replace a client's of the same name", "header-modification", status="default"
+)
+def test_the_tls_headers_may_have_other_names() -> None:
+    lines = forwarded_over_tls(
+        "x-tls: mine", tls_version_and_cipher_headers=True, tls_names=("X-Tls", "X-Amzn-Tls-Cipher-Suite")
+    )
+    assert ["TLSv1.2"] == values(lines, "X-Tls")
+    assert [] == values(lines, "X-Amzn-Tls-Version")
+    assert ["ECDHE-RSA-AES128-GCM-SHA256"] == values(lines, "X-Amzn-Tls-Cipher-Suite")
+
+
+def test_a_forwarded_address_does_not_drop_what_tls_was_negotiated() -> None:
+    lines = forwarded_over_tls("X-Forwarded-For: 10.0.0.1", tls_version_and_cipher_headers=True)
+
+    assert ["10.0.0.1, 192.0.2.7"] == values(lines, "X-Forwarded-For")
+    assert ["https"] == values(lines, "X-Forwarded-Proto")
+    assert ["TLSv1.2"] == values(lines, "X-Amzn-Tls-Version")
+
+
+def test_names_of_dropped_headers_are_reported() -> None:
+    dropped: list[str] = []
+    lines = forwarded(
+        "GET / HTTP/1.1", "Host: a", "X_A: 1", "X-B: 2", on_dropped=dropped.append, drop_invalid_header_fields=True
+    )
+    assert (["X_A"], [], ["2"]) == (dropped, values(lines, "X_A"), values(lines, "X-B"))

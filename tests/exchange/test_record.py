@@ -28,6 +28,7 @@ def test_a_new_record_claims_nothing() -> None:
         "received_bytes": 0,
         "sent_bytes": 0,
         "trace_id": "",
+        "transformed": None,
         "redirect_url": "",
         "outcome": Outcome.FORWARDED,
     } == facts

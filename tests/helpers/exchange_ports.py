@@ -17,9 +17,11 @@ from edgeproxy.balancing.group import TargetGroupState
 from edgeproxy.exchange.actions import CompiledAction, FixedResponseAction, ForwardAction, RedirectAction
 from edgeproxy.exchange.context import ExchangeContext
 from edgeproxy.exchange.exchange import Exchange
-from edgeproxy.exchange.forwarding import RequestForwarding
+from edgeproxy.exchange.forwarding import TLS_NAMES, RequestForwarding
 from edgeproxy.exchange.outcome import Outcome
+from edgeproxy.exchange.response_headers import UNCHANGED, ResponseHeaders
 from edgeproxy.exchange.trace import TraceIds
+from edgeproxy.exchange.transforming import TransformingAction
 from edgeproxy.model.action import FixedResponseConfig
 from edgeproxy.model.load_balancer import LoadBalancerSettings
 from edgeproxy.protocol.h1_client import H1ClientCodec, response_head_memo
@@ -27,14 +29,16 @@ from edgeproxy.protocol.h1_server import H1ServerCodec, request_fields_memo
 from edgeproxy.rules.table import RoutingTable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Literal
 
     from edgeproxy.balancing.target_state import TargetState
     from edgeproxy.errors import ProtocolError
+    from edgeproxy.exchange.ports import TlsFacts
     from edgeproxy.exchange.record import ExchangeRecord
     from edgeproxy.model.action import RedirectConfig
     from edgeproxy.model.rule import Rule
+    from edgeproxy.model.transform import RuleTransform
     from edgeproxy.protocol.message import RequestHead, ResponseHead
 
 DATE = "Sun, 22 Nov 2026 10:00:00 GMT"
@@ -121,6 +125,7 @@ class ScriptedClient(_ScriptedPort):
         self._feed = self._codec.feed
         self.source_ip = source_ip
         self.source_port = source_port
+        self.tls: TlsFacts | None = None
         self.must_close = False
         self.exchange: Exchange | None = None
 
@@ -183,7 +188,7 @@ class ScriptedClient(_ScriptedPort):
     # ---- ClientPort
 
     def forwarded_prefix(self, forwarding: RequestForwarding) -> str:
-        return forwarding.prefix(self.source_ip, self.source_port)
+        return forwarding.prefix(self.source_ip, self.source_port, self.tls)
 
     def write(self, data: bytes) -> None:
         assert self.is_open, "bytes for a client that is gone"
@@ -311,6 +316,10 @@ class Stage:
         rules: Iterable[tuple[Rule, CompiledAction]] = (),
         action: FixedResponseConfig | RedirectConfig | None = None,
         targets: Iterable[tuple[str, int]] = (("10.0.2.37", 8080),),
+        transforms: Sequence[RuleTransform] = (),
+        response_headers: ResponseHeaders = UNCHANGED,
+        tls_names: tuple[str, str] = TLS_NAMES,
+        on_dropped: Callable[[str], None] | None = None,
         **settings: Any,
     ) -> None:
         self.now = START
@@ -330,18 +339,23 @@ class Stage:
             dns_name=DNS_NAME,
             settings=LoadBalancerSettings(**settings),
             trace_ids=TraceIds(lambda _bits: 0xAB),
+            tls_names=tls_names,
+            on_dropped=on_dropped,
         )
         default: CompiledAction = ForwardAction("0", lambda: self.group)
         if isinstance(action, FixedResponseConfig):
             default = FixedResponseAction("0", action)
         elif action is not None:
             default = RedirectAction("0", action, protocol=protocol, port=port, default_host=DNS_NAME)
+        if transforms:
+            default = TransformingAction(default, transforms)
         self.context = ExchangeContext(
             routing=RoutingTable.build(rules, default=default),
             forwarding=self.forwarding,
             dialer=self,
             ledger=self.ledger,
             clock=FrozenClock(),
+            response_headers=response_headers,
             allows_several_hosts=bool(settings.get("preserve_host_header")),
         )
 

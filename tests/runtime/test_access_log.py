@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from edgeproxy.exchange.outcome import Outcome
 from edgeproxy.model.action import FixedResponseConfig, RedirectConfig
+from edgeproxy.model.transform import HostHeaderRewriteConfig, RewriteConfig, RuleTransform, UrlRewriteConfig
 from edgeproxy.runtime import access_log
 from edgeproxy.runtime.access_log import LineFormat, connection_part, escape, seconds
 from edgeproxy.runtime.tls import TlsFacts
@@ -341,3 +342,39 @@ def test_what_is_remembered_of_hosts_and_user_agents_is_bounded(monkeypatch: pyt
         recent.keep(str(n), "x")
 
     assert 3 >= len(recent)
+
+
+# ---- transforms
+
+
+@pytest.mark.conformance(
+    "access log fields", "31 to 33 say what a transform made of the request", "load-balancer-access-logs"
+)
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("/old/a?x=1", ['"rewrite,forward"', '"-"', '"/new/a?x=1"', '"TransformSuccess"']),
+        ("/other", ['"forward"', '"-"', '"-"', '"-"']),
+    ],
+)
+def test_what_transforms_did_is_logged(target: str, expected: list[str]) -> None:
+    config = UrlRewriteConfig(rewrites=(RewriteConfig(regex="^/old", replace="/new"),))
+    stage = Stage(transforms=[RuleTransform(type="url-rewrite", url_rewrite_config=config)])
+    stage.client().sends(f"GET {target} HTTP/1.1", "Host: a")
+    stage.target.answers(*OK, body="ok")
+    logged = fields(line(stage, now=0.0))
+
+    assert 34 == len(logged)
+    assert f'"GET http://a:80{target} HTTP/1.1"' == logged[12]
+    assert expected == [logged[22], *logged[30:33]]
+    assert (TID, "198.51.100.60") == (logged[29], logged[33])
+
+
+def test_a_failed_transform_is_logged() -> None:
+    config = HostHeaderRewriteConfig(rewrites=(RewriteConfig(regex=".*", replace="a b"),))
+    stage = Stage(transforms=[RuleTransform(type="host-header-rewrite", host_header_rewrite_config=config)])
+    stage.client().sends(*GET)
+    logged = fields(line(stage, now=0.0))
+
+    assert ("500", '"rewrite"') == (logged[8], logged[22])
+    assert ['"-"', '"-"', '"TransformInvalidHost"'] == logged[30:33]

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edgeproxy.exchange.actions import FixedResponseAction, ForwardAction, RedirectAction
+from edgeproxy.exchange.transforming import TransformingAction
 from edgeproxy.runtime.clock import Clock
-from edgeproxy.runtime.compiled import Compiler
+from edgeproxy.runtime.compiled import Compiler, rules_that_can_match
 from edgeproxy.runtime.metrics import Metrics
 from edgeproxy.runtime.target_pool import TargetPools
 from tests.helpers.proxies import answering_itself, forwarding_to, topology
 
 if TYPE_CHECKING:
     from edgeproxy.exchange.actions import CompiledAction
+    from edgeproxy.exchange.context import ExchangeContext
 
 WEIGHTED = """\
 LoadBalancers:
@@ -98,3 +100,44 @@ def test_compiling_changes_nothing_that_serves(compiler: Compiler) -> None:
 
     assert first.groups == live
     assert {} == first.groups["app"].targets
+
+
+def contexts(compiler: Compiler, text: str) -> ExchangeContext:
+    return compiler.compile(topology(text), {}).listeners["dev", 80].context
+
+
+def test_a_rule_with_transforms_carries_them_out_before_its_action(compiler: Compiler) -> None:
+    rewrites = "[{Type: url-rewrite, UrlRewriteConfig: {Rewrites: [{Regex: ^/a, Replace: /b}]}}]"
+    text = WEIGHTED.replace("Priority: 7\n", f"Priority: 7\n            Transforms: {rewrites}\n")
+    (entry,) = contexts(compiler, text).routing._any_host._by_segment["/old"]
+
+    assert isinstance(entry.answer, TransformingAction)
+    assert "7" == entry.answer.priority
+
+
+def test_a_listeners_attributes_change_its_responses(compiler: Compiler) -> None:
+    attributes = (
+        "ListenerAttributes: {routing.http.response.server.enabled: false, "
+        "routing.http.response.x_frame_options.header_value: DENY}"
+    )
+    protocol = "        Protocol: HTTP\n"
+    context = contexts(compiler, WEIGHTED.replace(protocol, f"{protocol}        {attributes}\n", 1))
+
+    assert ("X-Frame-Options: DENY",) == context.response_headers.lines
+    assert () == context.response_headers.server_lines
+    assert () == contexts(compiler, WEIGHTED).response_headers.lines
+
+
+@pytest.mark.conformance(
+    "http-header", "a header that is dropped for its name never matches", "rule-condition-types", status="default"
+)
+def test_rules_that_need_dropped_headers_are_left_out() -> None:
+    condition = "{Field: http-header, HttpHeaderConfig: {HttpHeaderName: X_A, Values: [a]}}"
+    rules = f"[{{Priority: 1, Conditions: [{condition}], Actions: [{{Type: forward, TargetGroupArn: app}}]}}]"
+    kept = topology(forwarding_to(80, rules=rules)).load_balancers[0]
+    dropped = topology(
+        forwarding_to(80, rules=rules, attributes="routing.http.drop_invalid_header_fields.enabled: true")
+    ).load_balancers[0]
+
+    assert 1 == len(rules_that_can_match(kept.listeners[0], kept.settings))
+    assert [] == rules_that_can_match(dropped.listeners[0], dropped.settings)
