@@ -1,42 +1,35 @@
-"""`edgeproxy explain METHOD URL`: which listener, which rule and why, what it does, and what the target would see.
-
-The verdicts come from the code that routes requests (`rules/explain.py`, `rules/rewrite.py`); nothing is decided here.
-"""
+"""`edgeproxy explain METHOD URL`: which listener, which rule and why, what it does, and what the target would see."""
 
 from __future__ import annotations
 
 import os
-import time
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
-from edgeproxy.control.addresses import join_host_port
 from edgeproxy.control.config.loader import load_file
 from edgeproxy.control.exit_codes import ExitCode
-from edgeproxy.errors import EdgeProxyError, ProtocolError
-from edgeproxy.exchange.forwarding import RequestForwarding, split_host
-from edgeproxy.exchange.trace import TraceIds
-from edgeproxy.rules.explain import explain_rules
-from edgeproxy.rules.normalise import normalise_path
-from edgeproxy.rules.rewrite import compile_redirect
+from edgeproxy.control.explanation import explain
+from edgeproxy.errors import EdgeProxyError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from edgeproxy.control.explanation import (
+        ExplainedRule,
+        ExplainedTargetGroup,
+        ExplainedTransform,
+        Explanation,
+    )
     from edgeproxy.control.question import Question
-    from edgeproxy.model.action import Action, FixedResponseConfig, RedirectConfig
     from edgeproxy.model.listener import Listener
     from edgeproxy.model.load_balancer import LoadBalancer
     from edgeproxy.model.topology import Topology
-    from edgeproxy.protocol.message import RequestHead
-    from edgeproxy.rules.explain import RuleVerdict
-
-_SOURCE_PORT = 50000  # the client's; told to targets only if xff_client_port is enabled
 
 
-def explain_request(question: Question, path: Path) -> ExitCode:
+def explain_request(question: Question, path: Path, *, as_json: bool = False) -> ExitCode:
     """Print the explanation by what the file says; NOT_FINE if no listener would take the request."""
     try:
         topology = load_file(path, os.environ).topology
@@ -44,13 +37,24 @@ def explain_request(question: Question, path: Path) -> ExitCode:
         click.echo(str(error), err=True)
         return ExitCode.NOT_FINE
     found = find_listener(topology, question)
-    click.echo(f"{question.method} {question.url} from {question.source_ip}")
     if found is None:
-        click.echo(no_listener(topology, question))
+        _show(question, no_listener(topology, question), as_json=as_json)
         return ExitCode.NOT_FINE
-    for line in explanation(topology, *found, question):
-        click.echo(line)
+    explanation = explain(topology, *found, question)
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(explanation), indent=2))
+        return ExitCode.FINE
+    _show(question, *lines_of(explanation), as_json=False)
     return ExitCode.FINE
+
+
+def _show(question: Question, *lines: str, as_json: bool) -> None:
+    if as_json:
+        click.echo(msgspec.json.encode({"Method": question.method, "Url": question.url, "Problem": lines[0]}))
+        return
+    click.echo(f"{question.method} {question.url} from {question.source_ip}")
+    for line in lines:
+        click.echo(line)
 
 
 def find_listener(topology: Topology, question: Question) -> tuple[LoadBalancer, Listener] | None:
@@ -73,97 +77,68 @@ def no_listener(topology: Topology, question: Question) -> str:
     return f"No listener speaks {question.protocol} on port {question.port}. The listeners are: {known}."
 
 
-def explanation(
-    topology: Topology, load_balancer: LoadBalancer, listener: Listener, question: Question
-) -> Iterator[str]:
-    """The lines, from the listener down to the answer."""
-    yield f"listener {listener.protocol}:{listener.port} of {load_balancer.name}"
-    try:
-        head = question.head()
-    except ProtocolError as error:
-        yield f"answered with {error.status} before any rule is asked: {error.fault}"
-        return
-    path = normalise_path(head.path)
-    if path is None:
-        yield f"answered with 400 before any rule is asked: the path {head.path} climbs above the root or holds %00"
-        return
-    if path != head.path:
-        yield f"the rules see the path as {path}"
-    head.path = path
-    action = yield from _rules(listener, head)
-    if action.redirect_config is not None:
-        yield _redirect_line(action.redirect_config, listener, head)
-    elif action.fixed_response_config is not None:
-        yield _fixed_response_line(action.fixed_response_config)
+def lines_of(found: Explanation) -> Iterator[str]:
+    """The explanation in lines, from the listener down to the answer."""
+    yield f"listener {found.listener} of {found.load_balancer}"
+    if found.refusal:
+        yield f"answered with {found.status} before any rule is asked: {found.refusal}"
     else:
-        yield from _forward_lines(topology, action)
-        yield "the target would see:"
-        for line in head_for_target(topology, load_balancer, listener, head):
-            yield f"  {line}"
+        if found.path:
+            yield f"the rules see the path as {found.path}"
+        for rule in found.rules:
+            yield from _rule_lines(rule)
+        for transform in found.transforms:
+            yield _transform_line(transform)
+        yield from _answer_lines(found)
+    if found.response_headers:
+        yield "added to the response:"
+        yield from (f"  {line}" for line in found.response_headers)
+    if found.left_out:
+        yield f"left out of the load balancer's own answers: {', '.join(found.left_out)}"
 
 
-def _rules(listener: Listener, head: RequestHead) -> Generator[str, None, Action]:
-    """The verdicts' lines; returns the action that answers."""
-    actions = listener.default_actions
-    for verdict in explain_rules(sorted(listener.rules, key=lambda rule: rule.priority), head):
-        yield from _rule_lines(verdict)
-        if verdict.answers and verdict.rule is not None:
-            actions = verdict.rule.actions
-    return max(actions, key=lambda action: action.order or 0)
-
-
-def _rule_lines(verdict: RuleVerdict) -> Iterator[str]:
-    name = "default rule" if verdict.rule is None else f"rule {verdict.rule.priority}"
-    if verdict.answers:
-        yield f"  {name}: answers"
-    elif verdict.matched and verdict.rule is not None:
-        yield f"  {name}: would match, but an earlier rule answers"
-    elif verdict.matched:
-        yield f"  {name}: not asked"
-    else:
-        yield f"  {name}: does not match"
-    for condition in verdict.conditions:
+def _rule_lines(rule: ExplainedRule) -> Iterator[str]:
+    name = "default rule" if rule.priority == "default" else f"rule {rule.priority}"
+    yield f"  {name}: {_VERDICTS[rule.verdict]}"
+    for condition in rule.conditions:
         sign = "+" if condition.matched else "-"
-        yield f"    {sign} {condition.condition.field}: {condition.reason}"
+        yield f"    {sign} {condition.field}: {condition.reason}"
 
 
-def _redirect_line(config: RedirectConfig, listener: Listener, head: RequestHead) -> str:
-    locate = compile_redirect(config, protocol=listener.protocol, port=listener.port)
-    # the path as the client spelled it, as exchange/actions.py does
-    path, _, query = head.target.partition("?")
-    location = locate(split_host(head.host)[0], path, query)
-    return f"redirect: {config.status_code.removeprefix('HTTP_')} to {location}"
+def _transform_line(transform: ExplainedTransform) -> str:
+    if transform.status == "-":
+        return f"{transform.type}: '{transform.before}' stays, because the expression is not found in it"
+    if transform.status == "TransformSuccess":
+        return f"{transform.type}: '{transform.before}' becomes '{transform.after}'"
+    return f"{transform.type}: '{transform.before}' cannot be rewritten ({transform.status})"
 
 
-def _fixed_response_line(config: FixedResponseConfig) -> str:
-    body = config.message_body or ""
-    return f"fixed response: {config.status_code} {config.content_type or 'without a content type'}, body {body!r}"
+def _answer_lines(found: Explanation) -> Iterator[str]:
+    if found.action == "redirect" and found.status < 400:
+        yield f"redirect: {found.status} to {found.location}"
+    elif found.action == "redirect":
+        yield f"redirect: {found.status}, because the Location would have {len(found.location)} characters"
+    elif found.action == "fixed-response":
+        kind = found.content_type or "without a content type"
+        yield f"fixed response: {found.status} {kind}, body {found.message_body!r}"
+    elif found.action == "forward":
+        for group in found.target_groups:
+            yield _group_line(group, is_only=len(found.target_groups) == 1)
+        yield "the target would see:"
+        yield from (f"  {line}" for line in found.target_head)
+    else:
+        yield f"answered with {found.status}, because a transform failed"
 
 
-def _forward_lines(topology: Topology, action: Action) -> Iterator[str]:
-    entries = action.forward_targets
-    total = sum(entry.weight for entry in entries)
-    for entry in entries:
-        group = topology.target_group(entry.target_group_arn)
-        share = "" if len(entries) == 1 else f" ({entry.weight / total:.0%} of the requests)" if total else " (never)"
-        targets = (
-            ", ".join(join_host_port(target.id, group.port_of(target)) for target in group.targets)
-            or "none registered: 503"
-        )
-        yield f"forward to target group {group.name}{share}: {group.protocol} {targets}"
+def _group_line(group: ExplainedTargetGroup, *, is_only: bool) -> str:
+    share = "" if is_only else f" ({group.share:.0%} of the requests)" if group.share else " (never)"
+    targets = ", ".join(group.targets) or "none registered: 503"
+    return f"forward to target group {group.name}{share}: {group.protocol} {targets}"
 
 
-def head_for_target(
-    topology: Topology, load_balancer: LoadBalancer, listener: Listener, head: RequestHead
-) -> list[str]:
-    """The request line and headers for the target, made by the code that makes them; only the trace id is invented."""
-    forwarding = RequestForwarding(
-        protocol=listener.protocol,
-        port=listener.port,
-        dns_name=topology.load_balancer_dns_name(load_balancer),
-        settings=load_balancer.settings,
-        trace_ids=TraceIds(),
-    )
-    trace = forwarding.trace_ids.header(head.fields.trace_id, time.time(), head.fields.size)
-    prefix = forwarding.prefix(head.source_ip, _SOURCE_PORT)
-    return forwarding.encode(head, prefix, _SOURCE_PORT, trace).decode("latin-1").rstrip("\r\n").split("\r\n")
+_VERDICTS = {
+    "answers": "answers",
+    "shadowed": "would match, but an earlier rule answers",
+    "no match": "does not match",
+    "not asked": "not asked",
+}

@@ -23,9 +23,10 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING, Final
 
-from edgeproxy.exchange.forwarding import MAX_FORWARDED_ADDRESSES, BodyMode, encode_response_head
+from edgeproxy.exchange.forwarding import BodyMode, encode_response_head
 from edgeproxy.exchange.outcome import CLOSES_CLIENT, STATUS, Outcome
 from edgeproxy.exchange.record import ExchangeRecord
+from edgeproxy.exchange.refusal import REFUSED_METHODS, refusal_of
 from edgeproxy.exchange.replies import encode_page
 from edgeproxy.protocol.body import LAST_CHUNK, encode_chunk
 from edgeproxy.protocol.message import CHUNKED, RequestHead, ResponseHead
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
-_REFUSED_METHODS: Final = frozenset({"TRACE", "CONNECT"})
 _BODILESS_STATUSES: Final = frozenset({204, 304})
 
 
@@ -109,9 +109,9 @@ class Exchange(ExchangeRecord):  # hot path
             or not fields.host
             or fields.forwarded_for
             or fields.unsupported_coding
-            or head.method in _REFUSED_METHODS
+            or head.method in REFUSED_METHODS
         ):
-            refusal = self._refusal(head)
+            refusal = refusal_of(head, allows_several_hosts=self.context.allows_several_hosts)
             if refusal is not None:
                 self.fail(refusal)
                 return
@@ -130,22 +130,6 @@ class Exchange(ExchangeRecord):  # hot path
         action = context.routing.match(head)
         self.priority = action.priority
         action.perform(self)
-
-    def _refusal(self, head: RequestHead) -> Outcome | None:
-        """Why a request is answered before any rule is asked, if it is."""
-        fields = head.fields
-        if head.method in _REFUSED_METHODS:
-            return Outcome.METHOD_REFUSED
-        if fields.unsupported_coding:
-            return Outcome.CODING_REFUSED
-        if fields.forwarded_for.count(",") >= MAX_FORWARDED_ADDRESSES:
-            return Outcome.TOO_MANY_ADDRESSES
-        if fields.host_count > 1 and not self.context.allows_several_hosts:
-            # Not documented without host preservation; nginx refuses (unconfirmed).
-            return Outcome.BAD_REQUEST
-        if head.version_minor == 1 and not fields.host:
-            return Outcome.BAD_REQUEST
-        return None
 
     def on_request_body(self, data: bytes, is_complete: bool) -> None:
         """More of the request's body."""

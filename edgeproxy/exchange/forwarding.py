@@ -14,11 +14,11 @@ load-balancer-request-tracing.
 from __future__ import annotations
 
 import enum
-import re
 from typing import TYPE_CHECKING, Final, Literal
 
 from edgeproxy.exchange.response_headers import UNCHANGED, ResponseHeaders
 from edgeproxy.protocol.message import CHUNKED, RequestFields, RequestHead, ResponseHead, ascii_lower
+from edgeproxy.rules.facts import has_conforming_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
@@ -53,8 +53,6 @@ _NOT_FORWARDED: Final = frozenset(
         "x-forwarded-proto",
     }
 )
-
-_CONFORMING_NAME: Final = re.compile(r"[-A-Za-z0-9]+").fullmatch
 
 
 class _DerivedRequest:
@@ -217,7 +215,7 @@ class RequestForwarding:  # hot path
         kept = []
         for line in lines:
             name = line.partition(":")[0]
-            if _CONFORMING_NAME(name):
+            if has_conforming_name(name):
                 kept.append(line)
             elif self._on_dropped is not None:
                 self._on_dropped(name)

@@ -9,14 +9,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from edgeproxy.rules.predicates import build_predicate
+from edgeproxy.rules.regex import compile_regexes
 from edgeproxy.rules.wildcard import compile_any, has_control
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from edgeproxy.model.condition import RuleCondition
     from edgeproxy.model.rule import Rule
     from edgeproxy.rules.facts import RequestFacts
+    from edgeproxy.rules.wildcard import Test
 
 
 class ConditionVerdict(NamedTuple):
@@ -85,6 +87,8 @@ def _wanted(condition: RuleCondition) -> str:
     else:
         texts = [*condition.patterns, *condition.regex_patterns]
     quoted = ", ".join(f"'{text}'" for text in texts)
+    if condition.regex_patterns:
+        return f"the expression {quoted}" if len(texts) == 1 else f"any of the expressions {quoted}"
     return quoted if len(texts) == 1 else f"any of {quoted}"
 
 
@@ -92,20 +96,30 @@ def _hint(condition: RuleCondition, facts: RequestFacts) -> str:
     """What most often goes wrong with this kind of condition, if that is what happened here."""
     if condition.field == "host-header" and ":" in facts.host:
         without_port = facts.host.rpartition(":")[0]
-        if compile_any(condition.patterns, ignore_case=True)(without_port):
+        if _test_without_case(condition)(without_port):
             return " The port is part of the compared host."
     if condition.field == "path-pattern":
+        if has_control(facts.path):
+            return " Control characters never match."
+        if _test_without_case(condition)(facts.path.lower()):
+            return " Paths are case-sensitive."
         return _path_hint(condition.patterns, facts.path)
+    if condition.field == "http-header" and condition.regex_patterns:
+        values = _header_values(condition, facts)
+        return " Expressions are case-sensitive." if any(map(_test_without_case(condition), values)) else ""
     if condition.field == "http-request-method" and facts.method.upper() in condition.patterns:
         return " Methods are case-sensitive."
     return ""
 
 
+def _test_without_case(condition: RuleCondition) -> Test:
+    """The condition's test with case out of the way; texts must come in lower-cased."""
+    if condition.regex_patterns:
+        return compile_regexes(condition.regex_patterns, ignore_case=True)
+    return compile_any(condition.patterns, ignore_case=True)
+
+
 def _path_hint(patterns: tuple[str, ...], path: str) -> str:
-    if has_control(path):
-        return " Control characters never match."
-    if compile_any(patterns, ignore_case=True)(path.lower()):
-        return " Paths are case-sensitive."
     if compile_any(patterns)(f"{path}/"):
         return " It would with a slash at its end."
     if path.endswith("/") and compile_any(patterns)(path.rstrip("/")):
@@ -128,7 +142,12 @@ def _path_seen(condition: RuleCondition, facts: RequestFacts) -> tuple[str, str]
 def _header_seen(condition: RuleCondition, facts: RequestFacts) -> tuple[str, str]:
     config = condition.http_header_config
     name = config.http_header_name if config is not None else ""
-    return f"The header {name}", "' and '".join(facts.header_values(name.lower()))
+    return f"The header {name}", "' and '".join(_header_values(condition, facts))
+
+
+def _header_values(condition: RuleCondition, facts: RequestFacts) -> Sequence[str]:
+    config = condition.http_header_config
+    return facts.header_values(config.http_header_name.lower()) if config is not None else ()
 
 
 def _method_seen(condition: RuleCondition, facts: RequestFacts) -> tuple[str, str]:

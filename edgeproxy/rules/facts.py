@@ -7,10 +7,13 @@ wildcard's "one character" means the same in every field.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+import re
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+_CONFORMING_NAME: Final = re.compile(r"[-A-Za-z0-9]+").fullmatch
 
 
 class RequestFacts(Protocol):
@@ -45,3 +48,25 @@ class RequestFacts(Protocol):
 
     def header_values(self, name: str, /) -> Sequence[str]:
         """Every occurrence of a header in the order received; `name` is in lower case."""
+
+
+def has_conforming_name(name: str) -> bool:
+    """The name is made of letters, digits and hyphens; others may be dropped (`drop_invalid_header_fields`)."""
+    return _CONFORMING_NAME(name) is not None
+
+
+class WithoutDroppedHeaders:
+    """A request whose headers with other names are not seen. For explanations; the table leaves such rules out."""
+
+    def __init__(self, facts: RequestFacts) -> None:
+        self.method = facts.method
+        self.host = facts.host
+        self.path = facts.path
+        self.query = facts.query
+        self.query_pairs = facts.query_pairs
+        self.source_ip = facts.source_ip
+        self._header_values = facts.header_values
+
+    def header_values(self, name: str, /) -> Sequence[str]:
+        """See `RequestFacts`."""
+        return self._header_values(name) if has_conforming_name(name) else ()

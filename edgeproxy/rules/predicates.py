@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import functools
 import ipaddress
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from edgeproxy.errors import ConfigError
-from edgeproxy.rules.facts import RequestFacts
+from edgeproxy.rules.facts import RequestFacts, has_conforming_name
 from edgeproxy.rules.normalise import percent_decoded
 from edgeproxy.rules.regex import compile_regexes
 from edgeproxy.rules.wildcard import Test, compile_any, compile_wildcard
@@ -38,8 +37,6 @@ COST: Final[Mapping[ConditionField, int]] = {
 }
 """Dearest last: a rule asks its cheapest condition first. Order of evaluation is not visible to anyone."""
 
-_CONFORMING_NAME: Final = re.compile(r"[-A-Za-z0-9]+").fullmatch
-
 _IPV6: Final = 1 << 128  # added to IPv6 numbers, so that the two families never overlap
 
 
@@ -59,7 +56,7 @@ def needs_dropped_header(condition: RuleCondition) -> bool:
     Source: user guide, rule-condition-types (that it may be created); that it never holds is inferred.
     """
     config = condition.http_header_config
-    return config is not None and _CONFORMING_NAME(config.http_header_name) is None
+    return config is not None and not has_conforming_name(config.http_header_name)
 
 
 @functools.lru_cache(maxsize=4096)

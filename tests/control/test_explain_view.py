@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 
+from edgeproxy.control import explanation
 from edgeproxy.control.config.loader import load_text
 from edgeproxy.control.exit_codes import ExitCode
-from edgeproxy.control.explain_view import explain_request, explanation, find_listener
+from edgeproxy.control.explain_view import explain_request, find_listener, lines_of
 from edgeproxy.control.question import Question
 
 if TYPE_CHECKING:
@@ -18,6 +20,9 @@ LoadBalancers:
     Listeners:
       - Port: 80
         Protocol: HTTP
+        ListenerAttributes:
+          routing.http.response.server.enabled: false
+          routing.http.response.x_frame_options.header_value: DENY
         DefaultActions:
           - Type: redirect
             RedirectConfig: {Protocol: HTTPS, Port: "443", StatusCode: HTTP_301}
@@ -38,6 +43,20 @@ LoadBalancers:
             Actions:
               - Type: fixed-response
                 FixedResponseConfig: {StatusCode: "200", ContentType: text/plain, MessageBody: ok}
+          - Priority: 45
+            Conditions: [{Field: path-pattern, Values: ["/old*"]}]
+            Transforms:
+              - {Type: url-rewrite, UrlRewriteConfig: {Rewrites: [{Regex: "^/old/", Replace: /new/}]}}
+              - Type: host-header-rewrite
+                HostHeaderRewriteConfig: {Rewrites: [{Regex: "^b", Replace: "new"}]}
+            Actions: [{Type: forward, TargetGroupArn: api}]
+          - Priority: 46
+            Conditions: [{Field: path-pattern, Values: ["/bad"]}]
+            Transforms: [{Type: url-rewrite, UrlRewriteConfig: {Rewrites: [{Regex: "^/", Replace: ""}]}}]
+            Actions: [{Type: forward, TargetGroupArn: api}]
+          - Priority: 47
+            Conditions: [{Field: path-pattern, Values: ["/long*"]}]
+            Actions: [{Type: redirect, RedirectConfig: {StatusCode: HTTP_301, Host: a.test}}]
           - Priority: 50
             Conditions: [{Field: path-pattern, Values: ["/split"]}]
             Actions:
@@ -55,7 +74,21 @@ def explain(url: str, *headers: tuple[str, str]) -> list[str]:
     topology = load_text(CONFIG, "edgeproxy.yaml", {}).topology
     found = find_listener(topology, question)
     assert found is not None
-    return list(explanation(topology, *found, question))
+    return list(lines_of(explanation.explain(topology, *found, question)))
+
+
+ADDED = [
+    "added to the response:",
+    "  X-Frame-Options: DENY",
+    "left out of the load balancer's own answers: Server: awselb/2.0",
+]
+
+
+def answer(url: str, *headers: tuple[str, str]) -> str:
+    """The last line before what the listener adds."""
+    lines = explain(url, *headers)
+    assert ADDED == lines[-3:]
+    return lines[-4]
 
 
 def test_rules_are_asked_in_order_of_priority_and_one_answers() -> None:
@@ -65,9 +98,12 @@ def test_rules_are_asked_in_order_of_priority_and_one_answers() -> None:
         "  rule 20: answers",
         "  rule 30: would match, but an earlier rule answers",
         "  rule 40: does not match",
+        "  rule 45: does not match",
+        "  rule 46: does not match",
+        "  rule 47: does not match",
         "  rule 50: does not match",
         "  default rule: not asked",
-    ] == [line for line in explain("http://localhost/api/ok") if not line.startswith("    ")][:7]
+    ] == [line for line in explain("http://localhost/api/ok") if not line.startswith("    ")][:10]
 
 
 def test_each_condition_says_why() -> None:
@@ -89,11 +125,11 @@ def test_weights_are_shown_as_shares() -> None:
 
 
 def test_a_redirect_shows_the_location() -> None:
-    assert "redirect: 301 to https://app.localhost:443/a?b=1" == explain("http://App.localhost/a?b=1")[-1]
+    assert "redirect: 301 to https://app.localhost:443/a?b=1" == answer("http://App.localhost/a?b=1")
 
 
 def test_a_fixed_response_shows_what_is_answered() -> None:
-    assert "fixed response: 200 text/plain, body 'ok'" == explain("http://localhost/ok")[-1]
+    assert "fixed response: 200 text/plain, body 'ok'" == answer("http://localhost/ok")
 
 
 def test_a_host_header_counts() -> None:
@@ -108,13 +144,12 @@ def test_a_path_above_the_root_is_answered_before_any_rule() -> None:
     assert [
         "listener HTTP:80 of dev",
         "answered with 400 before any rule is asked: the path /../x climbs above the root or holds %00",
+        *ADDED,
     ] == explain("http://localhost/../x")
 
 
 def test_a_request_that_the_codec_refuses_is_answered_before_any_rule() -> None:
-    (_, answer) = explain("http://localhost/", ("X-A", "a\0b"))
-
-    assert answer.startswith("answered with 400 before any rule is asked: ")
+    assert answer("http://localhost/", ("X-A", "a\0b")).startswith("answered with 400 before any rule is asked: ")
 
 
 def test_the_head_that_the_target_would_see_is_shown() -> None:
@@ -152,3 +187,41 @@ def test_a_file_with_mistakes_is_said_to_have_them(tmp_path: Path, capsys: pytes
 
     assert ExitCode.NOT_FINE == outcome
     assert capsys.readouterr().err.startswith(f"{file}:1:1: ")
+
+
+def test_transforms_are_shown_before_and_after() -> None:
+    lines = explain("http://localhost/old/a?x=1")
+
+    assert "url-rewrite: '/old/a?x=1' becomes '/new/a?x=1'" in lines
+    assert "host-header-rewrite: 'localhost' stays, because the expression is not found in it" in lines
+    assert "  GET /new/a?x=1 HTTP/1.1" in lines
+
+
+def test_a_transform_that_fails_says_how() -> None:
+    assert "url-rewrite: '/bad' cannot be rewritten (TransformInvalidPath)" in explain("http://localhost/bad")
+    assert "answered with 500, because a transform failed" == answer("http://localhost/bad")
+
+
+def test_a_location_that_is_too_long() -> None:
+    line = answer(f"http://localhost/long{'x' * 9000}")
+    assert "redirect: 507, because the Location would have 9021 characters" == line
+
+
+def test_the_explanation_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "edgeproxy.yaml"
+    file.write_text(CONFIG)
+    question = Question.parse("GET", "http://localhost/ok", source_ip="127.0.0.1")
+
+    assert ExitCode.FINE == explain_request(question, file, as_json=True)
+    found = json.loads(capsys.readouterr().out)
+    assert ("fixed-response", 200, "ok") == (found["Action"], found["Status"], found["MessageBody"])
+
+
+def test_a_question_without_a_listener_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "edgeproxy.yaml"
+    file.write_text(CONFIG)
+    question = Question.parse("GET", "http://localhost:81/ok", source_ip="127.0.0.1")
+
+    assert ExitCode.NOT_FINE == explain_request(question, file, as_json=True)
+    found = json.loads(capsys.readouterr().out)
+    assert "No listener speaks HTTP on port 81. The listeners are: HTTP:80." == found["Problem"]

@@ -130,3 +130,44 @@ def test_reason_quotes_both_sides_and_hints_at_what_is_often_wrong(
 ) -> None:
     verdict = explain_condition(condition(field, *values, name="X-Env"), request_for(**asked))
     assert (saw, reason) == (verdict.saw, verdict.reason)
+
+
+@pytest.mark.parametrize(
+    ("field", "patterns", "asked", "reason"),
+    [
+        ("path-pattern", ["^/a"], {"target": "/ab"}, "The path '/ab' matches the expression '^/a'."),
+        (
+            "path-pattern",
+            ["^/a", "^/b"],
+            {"target": "/A"},
+            "The path '/A' does not match any of the expressions '^/a', '^/b'. Paths are case-sensitive.",
+        ),
+        ("path-pattern", ["^/a$"], {"target": "/a/"}, "The path '/a/' does not match the expression '^/a$'."),
+        (
+            "host-header",
+            [r"\.test$"],
+            {"host": "a.test:81"},
+            (
+                r"The host 'a.test:81' does not match the expression '\.test$'."
+                " The port is part of the compared host."
+            ),
+        ),
+        (
+            "http-header",
+            ["^prod$"],
+            {"headers": (("X-Env", "PROD"),)},
+            "The header X-Env 'PROD' does not match the expression '^prod$'. Expressions are case-sensitive.",
+        ),
+    ],
+)
+def test_expressions_are_called_expressions(
+    *,
+    regex: Callable[..., RuleCondition],
+    request_for: Callable[..., RequestFacts],
+    field: str,
+    patterns: list[str],
+    asked: dict[str, str],
+    reason: str,
+) -> None:
+    verdict = explain_condition(regex(field, *patterns, name="X-Env"), request_for(**asked))
+    assert reason == verdict.reason

@@ -1,0 +1,33 @@
+"""Requests that are answered before any rule is asked.
+
+Source: user guide, load-balancer-troubleshooting. What stands in the bytes alone is the codec's business.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from edgeproxy.exchange.forwarding import MAX_FORWARDED_ADDRESSES
+from edgeproxy.exchange.outcome import Outcome
+
+if TYPE_CHECKING:
+    from edgeproxy.protocol.message import RequestHead
+
+REFUSED_METHODS: Final = frozenset({"TRACE", "CONNECT"})
+
+
+def refusal_of(head: RequestHead, *, allows_several_hosts: bool) -> Outcome | None:
+    """Why a request is answered before any rule is asked, if it is."""
+    fields = head.fields
+    if head.method in REFUSED_METHODS:
+        return Outcome.METHOD_REFUSED
+    if fields.unsupported_coding:
+        return Outcome.CODING_REFUSED
+    if fields.forwarded_for.count(",") >= MAX_FORWARDED_ADDRESSES:
+        return Outcome.TOO_MANY_ADDRESSES
+    if fields.host_count > 1 and not allows_several_hosts:
+        # Not documented without host preservation; nginx refuses (unconfirmed).
+        return Outcome.BAD_REQUEST
+    if head.version_minor == 1 and not fields.host:
+        return Outcome.BAD_REQUEST
+    return None
