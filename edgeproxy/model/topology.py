@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from edgeproxy.errors import ConfigError
 from edgeproxy.model import ids, validate
@@ -94,7 +94,7 @@ class Topology(Model, frozen=True, dict=True):
         return {
             self.target_group(ref).name: load_balancer
             for load_balancer in self.load_balancers
-            for _, ref in group_references(load_balancer)
+            for _, _, ref in group_references(load_balancer)
         }
 
     def problems(self) -> Iterator[ConfigError]:
@@ -122,13 +122,14 @@ class Topology(Model, frozen=True, dict=True):
         owners: dict[str, str] = {}
         for index, load_balancer in enumerate(self.load_balancers):
             used: dict[str, TargetGroup] = {}
-            for path, ref in group_references(load_balancer):
+            for listener, path, ref in group_references(load_balancer):
                 where = f"LoadBalancers[{index}].{path}"
                 try:
                     group = self.target_group(ref)
                 except ConfigError as error:
                     yield error.at(where)
                     continue
+                yield from _version_problems(where, listener, group)
                 if owners.setdefault(group.name, load_balancer.name) != load_balancer.name:
                     yield self._shared(where, group)
                 used[group.name] = group
@@ -138,6 +139,16 @@ class Topology(Model, frozen=True, dict=True):
         arn = self.target_group_arn(group)
         reason = f"The following target groups cannot be associated with more than one load balancer: '{arn}'"
         return ConfigError(path, group.name, reason, code="TargetGroupAssociationLimit")
+
+
+def _version_problems(path: str, listener: Listener, group: TargetGroup) -> Iterator[ConfigError]:
+    """HTTP/2 and gRPC come in over TLS only. Source: user guide, create-target-group, protocol version."""
+    if listener.protocol == "HTTP" and group.protocol_version in ("HTTP2", "GRPC"):
+        reason = (
+            f"Listener protocol 'HTTP' is not supported with a target group with the protocol-version "
+            f"'{group.protocol_version}'"
+        )
+        yield ConfigError(path, group.name, reason, code="InvalidLoadBalancerAction")
 
 
 def _usage_problems(path: str, groups: Sequence[TargetGroup]) -> Iterator[ConfigError]:
@@ -158,13 +169,22 @@ def _usage_problems(path: str, groups: Sequence[TargetGroup]) -> Iterator[Config
     )
 
 
-def group_references(load_balancer: LoadBalancer) -> Iterator[tuple[str, str]]:
-    """Every mention of a target group: its path from the load balancer, and the name or ARN that stands there."""
+class GroupReference(NamedTuple):
+    """A mention of a target group: its listener, its path from the load balancer, the name or ARN that stands there."""
+
+    listener: Listener
+    path: str
+    ref: str
+
+
+def group_references(load_balancer: LoadBalancer) -> Iterator[GroupReference]:
+    """Every mention of a target group."""
     for index, listener in enumerate(load_balancer.listeners):
-        path = f"Listeners[{index}]"
-        yield from _references_in(f"{path}.DefaultActions", listener.default_actions)
-        for number, rule in enumerate(listener.rules):
-            yield from _references_in(f"{path}.Rules[{number}].Actions", rule.actions)
+        lists = [("DefaultActions", listener.default_actions)]
+        lists += [(f"Rules[{number}].Actions", rule.actions) for number, rule in enumerate(listener.rules)]
+        for key, actions in lists:
+            for path, ref in _references_in(f"Listeners[{index}].{key}", actions):
+                yield GroupReference(listener, path, ref)
 
 
 def _references_in(path: str, actions: Sequence[Action]) -> Iterator[tuple[str, str]]:

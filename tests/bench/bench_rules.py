@@ -7,7 +7,13 @@ import timeit
 from dataclasses import dataclass
 
 from edgeproxy.model.action import Action, FixedResponseConfig
-from edgeproxy.model.condition import HostHeaderConfig, PathPatternConfig, RuleCondition
+from edgeproxy.model.condition import (
+    HostHeaderConfig,
+    PathPatternConfig,
+    QueryStringConfig,
+    QueryStringKeyValue,
+    RuleCondition,
+)
 from edgeproxy.model.rule import Rule
 from edgeproxy.rules.table import RoutingTable
 
@@ -40,6 +46,15 @@ def by_host(number: int) -> RuleCondition:
     )
 
 
+MORE = (
+    RuleCondition(field="path-pattern", regex_values=("^/svc-[0-9]+/",)),
+    RuleCondition(
+        field="query-string",
+        query_string_config=QueryStringConfig(values=(QueryStringKeyValue(key="v", value="1*"),)),
+    ),
+)
+
+
 def nanoseconds(table: RoutingTable[int], request: Request) -> float:
     seconds = min(timeit.repeat(lambda: table.match(request), number=MATCHES, repeat=3))
     return seconds / MATCHES * 1e9
@@ -47,17 +62,25 @@ def nanoseconds(table: RoutingTable[int], request: Request) -> float:
 
 def main() -> None:
     """Print nanoseconds for a match, the call of the timing lambda included."""
-    for kind, condition in (("path prefix", by_path), ("literal host", by_host)):
+    for kind, condition, more in (
+        ("path prefix", by_path, ()),
+        ("literal host", by_host, ()),
+        ("host, expression, query", by_host, MORE),
+    ):
         for count in (1, 100, 1000):
-            rules = [(Rule(priority=n + 1, conditions=(condition(n),), actions=(ANSWER,)), n) for n in range(count)]
+            rules = [
+                (Rule(priority=n + 1, conditions=(condition(n), *more), actions=(ANSWER,)), n) for n in range(count)
+            ]
             table = RoutingTable.build(rules, default=-1)
             wanted = count // 2
-            hit = Request(f"svc-{wanted}.example.com", f"/svc-{wanted}/orders/17")
+            hit = Request(
+                f"svc-{wanted}.example.com", f"/svc-{wanted}/orders/17", query="v=12", query_pairs=(("v", "12"),)
+            )
             miss = Request("other.example.com", "/other/orders/17")
             assert wanted == table.match(hit)
             assert table.match(miss) == -1
             times = f"hit {nanoseconds(table, hit):4.0f} ns, miss {nanoseconds(table, miss):4.0f} ns"
-            sys.stdout.write(f"{kind:13} {count:5} rules: {times}\n")
+            sys.stdout.write(f"{kind:23} {count:5} rules: {times}\n")
 
 
 if __name__ == "__main__":

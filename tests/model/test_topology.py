@@ -13,7 +13,7 @@ from edgeproxy.model.listener import Listener
 from edgeproxy.model.load_balancer import LoadBalancer
 from edgeproxy.model.rule import Rule
 from edgeproxy.model.target import Target
-from edgeproxy.model.target_group import TargetGroup
+from edgeproxy.model.target_group import Matcher, TargetGroup
 from edgeproxy.model.topology import Topology, group_references
 
 Read = Callable[[Callable[[], Any]], list[tuple[str, str]]]
@@ -160,3 +160,21 @@ def test_every_resource_has_an_arn() -> None:
 )
 def test_account_and_region_have_a_form(changes: dict[str, Any], path: str, refusals: Read) -> None:
     assert [path] == [where for where, _ in refusals(lambda: Topology(**changes))]
+
+
+@pytest.mark.conformance("Forward", "groups of HTTP/2 and gRPC targets need an HTTPS listener", "create-target-group")
+@pytest.mark.parametrize("version", ["HTTP2", "GRPC"])
+def test_newer_protocol_versions_come_in_over_tls(
+    version: str, refusals: Read, codes: ReadCodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgeproxy.model.unsupported.target_group_problems", lambda _group: iter(()))
+    matcher = Matcher(grpc_code="12") if version == "GRPC" else Matcher(http_code="200")
+    group = TargetGroup(name="app", port=80, protocol_version=version, matcher=matcher)  # type: ignore[arg-type]
+
+    def make() -> Topology:
+        return Topology(load_balancers=(balancer("a", "app"),), target_groups=(group,))
+
+    reason = f"Listener protocol 'HTTP' is not supported with a target group with the protocol-version '{version}'"
+    path = "LoadBalancers[0].Listeners[0].DefaultActions[0].TargetGroupArn"
+    assert [(path, reason)] == refusals(make)
+    assert ["InvalidLoadBalancerAction"] == codes(make)

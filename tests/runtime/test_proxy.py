@@ -346,3 +346,49 @@ async def test_several_proxies_live_in_one_process() -> None:
         bodies = [(await each.ask()).body for each in (one, two)]
 
     assert [b"one", b"two"] == bodies
+
+
+# ---- what listeners do to headers and URLs
+
+
+ATTRIBUTES = """\
+        ListenerAttributes:
+          routing.http.response.server.enabled: false
+          routing.http.response.strict_transport_security.header_value: max-age=1
+          routing.http.request.x_amzn_tls_version.header_name: X-Tls
+"""
+TRANSFORMING = (
+    "[{Priority: 1, Conditions: [{Field: path-pattern, RegexValues: [^/svc]}], "
+    "Transforms: [{Type: url-rewrite, UrlRewriteConfig: {Rewrites: [{Regex: ^/svc, Replace: ''}]}}], "
+    "Actions: [{Type: forward, TargetGroupArn: app}]}]"
+)
+
+
+@pytest.mark.conformance(
+    "request headers", "the negotiated version and cipher suite are told", "edit-load-balancer-attributes"
+)
+async def test_a_listener_changes_requests_and_responses(tmp_path: Path, locator: FileCertificateLocator) -> None:
+    certificate(tmp_path / "app.pem", "app.test")
+    scripted = answering(headers=("Strict-Transport-Security: max-age=9",))
+    async with ScriptedTarget(scripted) as target:
+        text = forwarding_to(
+            target.port,
+            attributes="routing.http.x_amzn_tls_version_and_cipher_suite.enabled: true",
+            rules=TRANSFORMING,
+        ).replace(
+            "Port: 80\n        Protocol: HTTP\n",
+            f"Port: 443\n        Protocol: HTTPS\n        Certificates: [{{CertificateArn: app.pem}}]\n{ATTRIBUTES}",
+            1,
+        )
+        async with running(text, certificates=locator) as edgeproxy:
+            client = await edgeproxy.connect(443, tls=trusting(), server_name="app.test")
+            answer = await client.ask("GET /svc/a?x=1", "X-Tls: mine")
+            failure = await client.ask("GET /svcx")
+
+    (seen,) = target.heads
+    assert seen.startswith(b"GET /a?x=1 HTTP/1.1\r\n")
+    assert 1 == seen.lower().count(b"\r\nx-tls:")
+    assert b"\r\nX-Tls: TLSv1.2\r\nX-Amzn-Tls-Cipher-Suite: ECDHE-" in seen
+    assert "max-age=1" == answer.headers["strict-transport-security"]
+    assert (500, "max-age=1") == (failure.status, failure.headers["strict-transport-security"])
+    assert "server" not in failure.headers
