@@ -328,3 +328,9 @@ def test_without_an_environment_nothing_is_replaced() -> None:
     node = parse("{StatusCode: 200, MessageBody: '${A}'}", "f")
     assert node is not None
     assert "${A}" == decoder.decode(node, FixedResponseConfig).message_body
+
+
+def test_an_expression_that_cannot_be_read_has_its_place() -> None:
+    text = 'Field: path-pattern\nRegexValues: [^/a, "^/(?!b)"]\n'
+    reason = "The 'path-pattern' regex value '^/(?!b)' is invalid: lookahead is not supported"
+    assert [f"2:20: RegexValues[1]: {reason}"] == problems(text, RuleCondition)

@@ -29,6 +29,7 @@ from edgeproxy.model.rule import Rule
 from edgeproxy.model.target import Target
 from edgeproxy.model.target_group import Matcher, TargetGroup
 from edgeproxy.model.topology import Topology
+from edgeproxy.model.transform import RewriteConfig, RuleTransform, UrlRewriteConfig
 
 NAMES = ("one", "two", "three")
 
@@ -61,6 +62,7 @@ actions = st.one_of(forwards, redirects, fixed).map(lambda action: (action,))
 conditions = st.sampled_from(
     [
         RuleCondition(field="path-pattern", values=("/a*",)),
+        RuleCondition(field="path-pattern", regex_values=(r"^/a\d{1,2}$", "b")),
         RuleCondition(
             field="http-header", http_header_config=HttpHeaderConfig(http_header_name="X-A", values=("on", "1"))
         ),
@@ -73,6 +75,18 @@ conditions = st.sampled_from(
         ),
         RuleCondition(field="source-ip", source_ip_config=SourceIpConfig(values=("::/0",))),
     ]
+)
+
+transforms = st.sampled_from([("^/a(.*)$", "/$1"), (".*", ""), ("a${2}", "${1}#{path}")]).map(
+    lambda pair: (
+        RuleTransform(
+            type="url-rewrite",
+            url_rewrite_config=UrlRewriteConfig(rewrites=(RewriteConfig(regex=pair[0], replace=pair[1]),)),
+        ),
+    )
+)
+listener_attributes = st.dictionaries(
+    st.just("routing.http.response.x_frame_options.header_value"), st.sampled_from(["", "DENY"])
 )
 
 
@@ -97,8 +111,14 @@ def topologies(draw: st.DrawFn) -> Topology:
             protocol="HTTPS" if port % 2 else "HTTP",
             certificates=(Certificate(certificate_arn="dev"),) if port % 2 else (),
             default_actions=draw(actions),
+            listener_attributes=attributes_from(draw(listener_attributes)),
             rules=tuple(
-                Rule(priority=priority, conditions=(draw(conditions),), actions=draw(actions))
+                Rule(
+                    priority=priority,
+                    conditions=(draw(conditions),),
+                    actions=draw(actions),
+                    transforms=draw(st.just(()) | transforms),
+                )
                 for priority in draw(st.sets(st.integers(1, 50000), max_size=3))
             ),
         )
