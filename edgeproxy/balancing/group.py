@@ -102,6 +102,7 @@ class TargetGroupState:
         "_now",
         "_slow_seconds",
         "_slow_start",
+        "_usable",
         "arn",
         "draining",
         "is_failing_open",
@@ -130,6 +131,7 @@ class TargetGroupState:
         self.targets: dict[tuple[str, int], TargetState] = {}
         self.draining: dict[tuple[str, int], TargetState] = {}
         self.pool: Sequence[TargetState] = ()
+        self._usable: frozenset[TargetState] = frozenset()
         self.is_failing_open = False
         self.is_out_of_dns = False
         self.unhealthy_routing_requests = 0
@@ -235,9 +237,14 @@ class TargetGroupState:
         self.is_out_of_dns = _is_below(self._dns_count, self._dns_percentage, count, all_of_them)
         is_slow = self._follow_slow_start(healthy)
         self.pool = tuple(candidates if self.is_failing_open else healthy)
+        self._usable = frozenset(self.pool)
         algorithm = self._slow_start if is_slow else self._algorithm
         algorithm.use(self.pool)
         self.pick = self._pick_failing_open(algorithm) if self.is_failing_open else algorithm.pick
+
+    def is_usable(self, target: TargetState | None) -> bool:
+        """Whether the target gets requests now."""
+        return target in self._usable
 
     def _pick_failing_open(self, algorithm: Algorithm) -> Callable[[], TargetState | None]:
         def pick() -> TargetState | None:

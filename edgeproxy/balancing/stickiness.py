@@ -2,7 +2,7 @@
 
     AWSALBTG, AWSALBTGCORS     the forward action's target group (`GroupStickiness`)
     AWSALB, AWSALBCORS         the target, by duration (`DurationStickiness`, type lb_cookie)
-    AWSALBAPP-0 to -3          the target, while the application's own cookie lasts (`ApplicationStickiness`, app_cookie)
+    AWSALBAPP-0 to -3          the target, while the application's cookie lasts (`ApplicationStickiness`, app_cookie)
 
 The two of a pair have the same value; the CORS twin allows cross-site use, and wins if both came. Every forwarded
 response gets a fresh cookie, so a duration is a time of inactivity. It is enforced by the time inside the token; the
@@ -23,6 +23,7 @@ from __future__ import annotations
 import re
 import struct
 from email.utils import formatdate
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from edgeproxy.balancing.sticky_token import APPLICATION, MARK_BYTES, TARGET, TARGET_GROUP, group_mark, target_mark
@@ -49,8 +50,8 @@ CHROMIUM_WITH_SAME_SITE: Final = 80
 
 _CHROMIUM: Final = re.compile(r"Chrom(?:e|ium)/(\d+)")
 _ISSUED: Final = struct.Struct(">d")
-_SESSION: Final = struct.Struct(f">{MARK_BYTES}s8sd")
 _SHORT_MARK: Final = 8
+_SESSION: Final = struct.Struct(f">{_SHORT_MARK}s{_SHORT_MARK}sd")
 
 
 def read_cookies(headers: Iterable[str]) -> dict[str, str]:
@@ -126,24 +127,25 @@ class _SessionTokens:
 
 
 class _Marks:
-    """The targets of a group by mark; made anew after each registration."""
+    """The targets of a group by mark, `size` bytes of it; made anew after each registration."""
 
-    def __init__(self, group: TargetGroupState) -> None:
+    def __init__(self, group: TargetGroupState, size: int = MARK_BYTES) -> None:
         self._group = group
+        self._size = size
         self._registered: Mapping[tuple[str, int], TargetState] = {}
         self._by_mark: dict[bytes, TargetState] = {}
 
     def mark(self, target: TargetState) -> bytes:
-        return target_mark(self._group.arn, target.id, target.port)
+        return target_mark(self._group.arn, target.id, target.port)[: self._size]
 
-    def usable(self, mark: bytes, size: int = MARK_BYTES) -> TargetState | None:
-        """The target with this mark, or with one that begins so, if it may get requests now."""
+    def usable(self, mark: bytes) -> TargetState | None:
+        """The target with this mark, if it may get requests now."""
         group = self._group
         if self._registered is not group.targets:
             self._registered = group.targets
-            self._by_mark = {self.mark(target)[:size]: target for target in group.targets.values()}
+            self._by_mark = {self.mark(target): target for target in group.targets.values()}
         target = self._by_mark.get(mark)
-        return target if target in group.pool else None
+        return target if group.is_usable(target) else None
 
 
 class Reception(NamedTuple):
@@ -152,12 +154,14 @@ class Reception(NamedTuple):
     Attributes:
         target: Where a cookie leads, or None: then the algorithm chooses.
         reason: Why, as a phrase for people.
-        sessions: What the response's cookies build upon; only for the policy that made it.
+        continues: The client has a session with the group, even if its target cannot be used any more.
+        sessions: Sessions with other groups that the response's cookie must not forget.
     """
 
     target: TargetState | None
     reason: str
-    sessions: Mapping[bytes, tuple[bytes, float]] = {}
+    continues: bool = False
+    sessions: Mapping[bytes, tuple[bytes, float]] = MappingProxyType({})
 
 
 class TargetStickiness(Protocol):
@@ -169,9 +173,7 @@ class TargetStickiness(Protocol):
     def cookies(self, visit: Visit, target: TargetState) -> str:
         """Header lines that follow the response's Date, Content-Type, Content-Length and Connection."""
 
-    def last_cookies(
-        self, visit: Visit, reception: Reception, target: TargetState, set_cookies: Sequence[str]
-    ) -> str:
+    def last_cookies(self, visit: Visit, reception: Reception, target: TargetState, set_cookies: Sequence[str]) -> str:
         """Header lines that follow all others, given the values of the target's Set-Cookie headers."""
 
 
@@ -204,16 +206,14 @@ class DurationStickiness:
         target = self._marks.usable(session.mark)
         if target is None:
             return Reception(None, f"the cookie {name} names no target that gets requests now")
-        return Reception(target, f"the cookie {name} names it")
+        return Reception(target, f"the cookie {name} names it", continues=True)
 
     def cookies(self, visit: Visit, target: TargetState) -> str:
         """See `TargetStickiness`."""
         value = self._tokens.seal(self._marks.mark(target), visit.epoch)
         return cookie_pair("AWSALB", value, visit.epoch, is_https=self._is_https)
 
-    def last_cookies(
-        self, visit: Visit, reception: Reception, target: TargetState, set_cookies: Sequence[str]
-    ) -> str:
+    def last_cookies(self, visit: Visit, reception: Reception, target: TargetState, set_cookies: Sequence[str]) -> str:
         """None."""
         return ""
 
@@ -233,9 +233,9 @@ class ApplicationStickiness:
     """
 
     def __init__(self, group: TargetGroupState, sealer: TokenSealer, cookie_name: str, duration: float) -> None:
-        self._marks = _Marks(group)
+        self._marks = _Marks(group, _SHORT_MARK)
         self._sealer = sealer
-        self._own = group_mark(group.arn)
+        self._own = group_mark(group.arn)[:_SHORT_MARK]
         self._cookie_name = cookie_name
         self._duration = duration
 
@@ -247,62 +247,48 @@ class ApplicationStickiness:
         content = self._sealer.open(APPLICATION, value)
         if content is None:
             return Reception(None, "the cookie AWSALBAPP-0 cannot be read")
-        sessions = {mark: (target, issued) for mark, target, issued in _SESSION.iter_unpack(_whole(content)) if issued}
+        sessions = {mark: (target, issued) for mark, target, issued in _SESSION.iter_unpack(content) if issued}
         own = sessions.pop(self._own, None)
+
+        def chosen_anew(reason: str, *, continues: bool = False) -> Reception:
+            return Reception(None, reason, continues, sessions)
+
         if own is None:
-            return Reception(None, "the cookie AWSALBAPP-0 says nothing about this target group", sessions)
+            return chosen_anew("the cookie AWSALBAPP-0 says nothing about this target group")
         if self._cookie_name not in visit.cookies:
-            return Reception(None, f"the request has no cookie {self._cookie_name}", sessions)
+            return chosen_anew(f"the request has no cookie {self._cookie_name}")
         if visit.epoch - own[1] > self._duration:
-            return Reception(None, "the cookie AWSALBAPP-0 is older than the duration", sessions)
-        target = self._marks.usable(own[0], _SHORT_MARK)
+            return chosen_anew("the cookie AWSALBAPP-0 is older than the duration")
+        target = self._marks.usable(own[0])
         if target is None:
-            return Reception(None, "the cookie AWSALBAPP-0 names no target that gets requests now", sessions)
-        return Reception(target, f"the cookies AWSALBAPP-0 and {self._cookie_name} name it", sessions)
+            return chosen_anew("the cookie AWSALBAPP-0 names no target that gets requests now", continues=True)
+        return Reception(target, f"the cookies AWSALBAPP-0 and {self._cookie_name} name it", True, sessions)
 
     def cookies(self, visit: Visit, target: TargetState) -> str:
         """None."""
         return ""
 
-    def last_cookies(
-        self, visit: Visit, reception: Reception, target: TargetState, set_cookies: Sequence[str]
-    ) -> str:
+    def last_cookies(self, visit: Visit, reception: Reception, target: TargetState, set_cookies: Sequence[str]) -> str:
         """See `TargetStickiness`.
 
         A client that was sticky and had to be given another target is led to that one from now on, whether or not the
         application sets its cookie again.
         """
         sessions = dict(reception.sessions)
-        is_session = self._cookie_name in visit.cookies and visit.cookies.get("AWSALBAPP-0", REMOVED) != REMOVED
         begins = any(each.partition("=")[0].strip(" \t") == self._cookie_name for each in set_cookies)
-        if begins or reception.target is not None or (is_session and self._was_sticky(visit)):
-            sessions[self._own] = (self._marks.mark(target)[:_SHORT_MARK], visit.epoch)
+        if begins or reception.continues:
+            sessions[self._own] = (self._marks.mark(target), visit.epoch)
         data = self._seal(sessions) if sessions else REMOVED
         attributes = f"{expiry(visit.epoch)}; Path=/"
         if wants_same_site(visit.user_agent):
             attributes += "; SameSite=None; Secure"
         values = [data, *[REMOVED] * (SHARDS - 1)]
-        return "".join(
-            f"Set-Cookie: AWSALBAPP-{shard}={value}; {attributes}\r\n" for shard, value in enumerate(values)
-        )
-
-    def _was_sticky(self, visit: Visit) -> bool:
-        """Whether the request's token holds a session with this group that has not run out."""
-        content = self._sealer.open(APPLICATION, visit.cookies["AWSALBAPP-0"])
-        return content is not None and any(
-            mark == self._own and visit.epoch - issued <= self._duration
-            for mark, _, issued in _SESSION.iter_unpack(_whole(content))
-        )
+        return "".join(f"Set-Cookie: AWSALBAPP-{shard}={value}; {attributes}\r\n" for shard, value in enumerate(values))
 
     def _seal(self, sessions: Mapping[bytes, tuple[bytes, float]]) -> str:
         latest = sorted(sessions.items(), key=lambda item: item[1][1])[-MAX_SESSIONS:]
         content = b"".join(_SESSION.pack(mark, target, issued) for mark, (target, issued) in latest)
         return self._sealer.seal(APPLICATION, content)
-
-
-def _whole(content: bytes) -> bytes:
-    """Without the padding at the end that makes no whole session."""
-    return content[: len(content) // _SESSION.size * _SESSION.size]
 
 
 class GroupReception(NamedTuple):

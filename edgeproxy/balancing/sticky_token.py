@@ -5,8 +5,8 @@ AWS's values are opaque; what is known is their length. A token is base64 with `
     lead | nonce (12 bytes) | ciphertext of content and zero padding | tag (16 bytes)
 
 encrypted with ChaCha20-Poly1305 (RFC 8439), which costs about two microseconds. The kind of cookie is authenticated
-along, so that a token of one kind is none of another. A value in which `+`, `/` or `=` were percent-encoded is no token:
-the user guide says that URL-encoded cookie values are not supported (edit-target-group-attributes, sticky sessions).
+along, so that a token of one kind is none of another. A value in which `+`, `/` or `=` were percent-encoded is no
+token: URL-encoded cookie values are not supported (user guide, edit-target-group-attributes, sticky sessions).
 
 A mark is how a token names a target or a target group: the same on every node and after every restart, because it comes
 from names alone.
@@ -65,7 +65,7 @@ class TokenSealer:
         self._nonces = nonces
 
     def seal(self, shape: TokenShape, content: bytes) -> str:
-        """A token that holds `content`, which must not end with a zero byte's meaning: padding is cut by the reader."""
+        """A token that holds `content`; whoever opens it finds zeros behind."""
         room = shape.size - len(shape.lead) - NONCE_BYTES - TAG_BYTES
         while shape.step and room < len(content):
             room += shape.step
