@@ -61,7 +61,7 @@ def test_a_pool_that_shrinks_keeps_the_cursor_inside() -> None:
 
 
 def test_a_slow_target_gets_fewer_requests() -> None:
-    """Requests come one a tick; one target needs nine ticks for each, the others one: shares follow what is finished."""
+    """Requests come one a tick; one target needs nine ticks for each, the others one."""
     algorithm, pool = choosing_among(0, 0, 0)
     seconds = {pool[0]: 9, pool[1]: 1, pool[2]: 1}
     ends: list[tuple[int, TargetState]] = []
@@ -76,7 +76,8 @@ def test_a_slow_target_gets_fewer_requests() -> None:
         ends.append((tick + seconds[chosen], chosen))
         picks[chosen] += 1
     assert min(target.outstanding for target in pool) >= 0
-    assert picks[pool[0]] < 120 < 380 < min(picks[pool[1]], picks[pool[2]])
+    assert picks[pool[0]] < 120
+    assert min(picks[pool[1]], picks[pool[2]]) > 380
 
 
 def test_load_stays_within_one_request_when_nothing_ends() -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import pytest
 
 from edgeproxy.balancing.group import TargetGroupState
-from edgeproxy.balancing.target_state import TargetState
 from edgeproxy.model.target import TargetHealth, TargetHealthState
+
+if TYPE_CHECKING:
+    from edgeproxy.balancing.target_state import TargetState
 
 PAGE = "edit-target-group-attributes"
 STATES = {"H": TargetHealthState.HEALTHY, "U": TargetHealthState.UNHEALTHY, "I": TargetHealthState.INITIAL}

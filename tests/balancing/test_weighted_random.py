@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections import Counter
 
@@ -38,7 +39,7 @@ def test_neighbouring_picks_are_not_a_sequence() -> None:
     algorithm, pool = WeightedRandom(random.Random(7).random), pool_of(1, 1)
     algorithm.use(pool)
     picks = [algorithm.pick() for _ in range(1000)]
-    repeats = sum(one is another for one, another in zip(picks, picks[1:], strict=False))
+    repeats = sum(one is another for one, another in itertools.pairwise(picks))
     assert 400 < repeats < 600
 
 
