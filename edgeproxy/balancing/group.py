@@ -246,6 +246,11 @@ class TargetGroupState:
         """Whether the target gets requests now."""
         return target in self._usable
 
+    def on_sticky_request(self) -> None:
+        """A request goes to one of the targets without being picked: a cookie named it."""
+        if self.is_failing_open:
+            self.unhealthy_routing_requests += 1
+
     def _pick_failing_open(self, algorithm: Algorithm) -> Callable[[], TargetState | None]:
         def pick() -> TargetState | None:
             self.unhealthy_routing_requests += 1

@@ -77,6 +77,11 @@ class Exchange(ExchangeRecord):  # hot path
         return self._context.clock.http_date()
 
     @property
+    def epoch(self) -> float:
+        """When the request arrived, in seconds since 1970."""
+        return self.arrived + self._context.clock.offset
+
+    @property
     def keeps_client(self) -> bool:
         """Whether the client connection stays open after this response."""
         head = self.head
@@ -263,6 +268,8 @@ class Exchange(ExchangeRecord):  # hot path
         self._mode = mode
         self._is_kept = keep
         encoded = encode_response_head(head, mode, keep, self._context.clock)
+        if self.sticky is not None:
+            encoded = self.sticky.add_cookies(encoded, head)
         if mode is BodyMode.CHUNKED:
             encoded += self._frame_response_body(data, is_complete)
         else:

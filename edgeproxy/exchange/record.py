@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from edgeproxy.balancing.group import TargetGroupState
     from edgeproxy.balancing.target_state import TargetState
     from edgeproxy.exchange.ports import ClientPort
+    from edgeproxy.exchange.sticky import StickySession
     from edgeproxy.protocol.message import RequestHead
 
 
@@ -32,6 +33,7 @@ class ExchangeRecord:  # hot path
         sent_bytes: Response bytes, head and body.
         trace_id: X-Amzn-Trace-Id as sent to the target, or "".
         redirect_url: The Location of a redirect action, or "".
+        sticky: What stickiness decided and adds to the response; None where nothing is sticky.
         outcome: How it ended.
     """
 
@@ -49,6 +51,7 @@ class ExchangeRecord:  # hot path
         "redirect_url",
         "sent_bytes",
         "status",
+        "sticky",
         "target",
         "target_status",
         "trace_id",
@@ -70,4 +73,5 @@ class ExchangeRecord:  # hot path
         self.sent_bytes = 0
         self.trace_id = ""
         self.redirect_url = ""
+        self.sticky: StickySession | None = None
         self.outcome = Outcome.FORWARDED

@@ -42,7 +42,7 @@ def test_a_group_without_targets_is_not_fine(proxy: Any) -> None:
     document = health_document(proxy)
 
     assert ExitCode.NOT_FINE == health_view.verdict(document)
-    assert "app\t-\t-\t-\t-\tNo target is registered" == health_view.as_lines(document).splitlines()[0]
+    assert "app\t-\t-\t-\t-\tNo target is registered\t-" == health_view.as_lines(document).splitlines()[0]
 
 
 def test_a_group_that_nothing_forwards_to_is_not_asked_for_health(proxy: Any, timed_out: TargetHealth) -> None:
@@ -71,7 +71,7 @@ def test_lines_have_columns_separated_by_tabs(proxy: Any, timed_out: TargetHealt
 
     first, _ = health_view.as_lines(health_document(proxy)).splitlines()
 
-    assert "app\t127.0.0.1:8080\t8080\tunhealthy\tTarget.Timeout\tRequest timed out" == first
+    assert "app\t127.0.0.1:8080\t8080\tunhealthy\tTarget.Timeout\tRequest timed out\t-" == first
 
 
 def test_the_table_shows_the_same(proxy: Any, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
