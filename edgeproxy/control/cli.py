@@ -106,6 +106,12 @@ def main() -> None:
 @option(
     "--access-log", metavar="FILE", default="-", help="Where it goes; `-` is standard output, or `off`.  [default: -]"
 )
+@option(
+    "--health-check-log",
+    metavar="FILE",
+    default="off",
+    help="A line per health check; `-` is standard output.  [default: off]",
+)
 @certs_dir_option
 @option(
     "--drain-seconds", type=click.FloatRange(min=0), default=30.0, show_default=True, help="How long a stop may take."
