@@ -148,7 +148,10 @@ def check(file: Path | None) -> None:
 )
 @option("--source-ip", metavar="IP", default="127.0.0.1", show_default=True, help="The client's address.")
 @config_option
-def explain(method: str, url: str, header: Sequence[tuple[str, str]], source_ip: str, config: Path | None) -> None:
+@certs_dir_option
+def explain(
+    method: str, url: str, header: Sequence[tuple[str, str]], source_ip: str, config: Path | None, certs_dir: Path
+) -> None:
     """Say which rule would answer a request, and why the others would not."""
     from edgeproxy.control.explain_view import explain_request  # noqa: PLC0415 - see the module docstring
     from edgeproxy.control.question import Question  # noqa: PLC0415
@@ -157,7 +160,7 @@ def explain(method: str, url: str, header: Sequence[tuple[str, str]], source_ip:
         question = Question.parse(method, url, headers=header, source_ip=source_ip)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    raise SystemExit(explain_request(question, config_file(config)))
+    raise SystemExit(explain_request(question, config_file(config), certs_dir))
 
 
 @main.command()

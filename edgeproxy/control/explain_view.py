@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +15,8 @@ import click
 from edgeproxy.control.addresses import join_host_port
 from edgeproxy.control.config.loader import load_file
 from edgeproxy.control.exit_codes import ExitCode
+from edgeproxy.control.explain_target import Situation, target_lines
+from edgeproxy.control.stickiness_key import existing_key
 from edgeproxy.errors import EdgeProxyError, ProtocolError
 from edgeproxy.exchange.forwarding import RequestForwarding, split_host
 from edgeproxy.exchange.trace import TraceIds
@@ -23,7 +26,6 @@ from edgeproxy.rules.rewrite import compile_redirect
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
-    from pathlib import Path
 
     from edgeproxy.control.question import Question
     from edgeproxy.model.action import Action, FixedResponseConfig, RedirectConfig
@@ -36,8 +38,11 @@ if TYPE_CHECKING:
 _SOURCE_PORT = 50000  # the client's; told to targets only if xff_client_port is enabled
 
 
-def explain_request(question: Question, path: Path) -> ExitCode:
-    """Print the explanation by what the file says; NOT_FINE if no listener would take the request."""
+def explain_request(question: Question, path: Path, certs_dir: Path = Path("certs")) -> ExitCode:
+    """Print the explanation by what the file says; NOT_FINE if no listener would take the request.
+
+    The key of stickiness cookies is looked for in `certs_dir`.
+    """
     try:
         topology = load_file(path, os.environ).topology
     except EdgeProxyError as error:
@@ -48,7 +53,7 @@ def explain_request(question: Question, path: Path) -> ExitCode:
     if found is None:
         click.echo(no_listener(topology, question))
         return ExitCode.NOT_FINE
-    for line in explanation(topology, *found, question):
+    for line in explanation(topology, *found, question, key=existing_key(certs_dir)):
         click.echo(line)
     return ExitCode.FINE
 
@@ -74,7 +79,7 @@ def no_listener(topology: Topology, question: Question) -> str:
 
 
 def explanation(
-    topology: Topology, load_balancer: LoadBalancer, listener: Listener, question: Question
+    topology: Topology, load_balancer: LoadBalancer, listener: Listener, question: Question, key: bytes | None = None
 ) -> Iterator[str]:
     """The lines, from the listener down to the answer."""
     yield f"listener {listener.protocol}:{listener.port} of {load_balancer.name}"
@@ -97,6 +102,7 @@ def explanation(
         yield _fixed_response_line(action.fixed_response_config)
     else:
         yield from _forward_lines(topology, action)
+        yield from target_lines(action, head, Situation(topology, listener.protocol == "HTTPS", key, time.time()))
         yield "the target would see:"
         for line in head_for_target(topology, load_balancer, listener, head):
             yield f"  {line}"
