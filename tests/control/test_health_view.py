@@ -133,3 +133,22 @@ def test_nothing_running_is_not_fine(capsys: pytest.CaptureFixture[str]) -> None
 
     assert ExitCode.NOT_FINE == health_view.show(Address("127.0.0.1", port), as_json=False)
     assert f"No edgeproxy answers at 127.0.0.1:{port}: Connection refused." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("fail_open", "dns_failover", "expected"),
+    [
+        (False, False, "-"),
+        (True, False, "fail open"),
+        (False, True, "DNS failover"),
+        (True, True, "fail open, DNS failover"),
+    ],
+)
+def test_the_last_column_says_what_group_health_does(
+    proxy: Any, healthy: TargetHealth, *, fail_open: bool, dns_failover: bool, expected: str
+) -> None:
+    proxy.set_health(healthy, fail_open=fail_open)
+    document = health_document(proxy)
+    document["TargetGroups"][0]["DnsFailover"] = dns_failover
+
+    assert expected == health_view.as_lines(document).split("\t")[-1]

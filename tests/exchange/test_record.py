@@ -29,6 +29,7 @@ def test_a_new_record_claims_nothing() -> None:
         "sent_bytes": 0,
         "trace_id": "",
         "redirect_url": "",
+        "sticky": None,
         "outcome": Outcome.FORWARDED,
     } == facts
 

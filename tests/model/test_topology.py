@@ -192,8 +192,10 @@ def test_a_sticky_group_among_several_needs_group_stickiness(
     assert [
         (
             "LoadBalancers[0].Listeners[0].DefaultActions[0].ForwardConfig.TargetGroupStickinessConfig",
-            f"This target group appears behind a rule with group stickiness disabled ({arn}). "
-            "You must enable group stickiness before enabling target stickiness",
+            (
+                f"This target group appears behind a rule with group stickiness disabled ({arn}). "
+                "You must enable group stickiness before enabling target stickiness"
+            ),
         )
     ] == refusals(lambda: sticky_topology("api", "app", stickiness=stickiness))
 
