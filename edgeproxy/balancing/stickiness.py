@@ -223,7 +223,8 @@ class ApplicationStickiness:
 
     The client is led back only with both: the application's cookie, whose value does not matter, and AWSALBAPP-0. One
     AWSALBAPP-0 serves all groups of a load balancer, so it holds a session for each. A response without any session to
-    tell removes all four shards, even from clients that have none (observed).
+    tell removes all four shards, even from clients that have none (observed). What Chromium gets over plain HTTP is not
+    known; it is told `Secure` there as well (unconfirmed).
 
     Args:
         group: Whose targets.
