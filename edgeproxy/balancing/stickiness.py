@@ -20,6 +20,7 @@ names, order and attributes of the cookies were observed on real load balancers.
 
 from __future__ import annotations
 
+import functools
 import re
 import struct
 from email.utils import formatdate
@@ -67,7 +68,13 @@ def read_cookies(headers: Iterable[str]) -> dict[str, str]:
 
 def expiry(epoch: float) -> str:
     """The attribute of a cookie for a request routed at `epoch`."""
-    return f"Expires={formatdate(int(epoch) + EXPIRES_AFTER, usegmt=True)}"
+    return _expiry(int(epoch))
+
+
+@functools.lru_cache(maxsize=4)
+def _expiry(second: int) -> str:
+    # A pure function, remembered because all requests of one second share it: a date costs as much as a token.
+    return f"Expires={formatdate(second + EXPIRES_AFTER, usegmt=True)}"
 
 
 def cookie_pair(name: str, value: str, epoch: float, *, is_https: bool) -> str:
