@@ -22,8 +22,8 @@ The life of one request
     `runtime/client_connection.py` gets bytes and feeds `protocol/h1_server.py`, which calls back with a `RequestHead`.
     The connection reads its listener's `ExchangeContext` once and begins an `Exchange` (`exchange/exchange.py`).
     `rules/table.py` finds the rule; its transforms (`exchange/transforming.py`) rewrite what the target will see; its
-    compiled action (`exchange/actions.py`) picks a target group and a target (`balancing/`) or answers by itself
-    (`exchange/replies.py`). `exchange/forwarding.py` rewrites the head,
+    compiled action (`exchange/actions.py`, or `exchange/sticky.py` where cookies decide first) picks a target group and
+    a target (`balancing/`) or answers by itself (`exchange/replies.py`). `exchange/forwarding.py` rewrites the head,
     `runtime/target_pool.py` hands out an idle connection or makes one, and the response comes back the same way through
     `protocol/h1_client.py`. Each exchange ends once, in `runtime/ledger.py`: a line in the access log, a few counters.
 

@@ -23,12 +23,19 @@ class TargetState:
     # hot path
     __slots__ = (
         "_address",
+        "drain_until",
+        "errors",
         "group_name",
+        "handled",
         "health",
         "id",
+        "is_anomalous",
         "label",
+        "may_start_slowly",
         "outstanding",
         "port",
+        "slow_since",
+        "weight",
     )
 
     group_name: Final[str]
@@ -41,6 +48,20 @@ class TargetState:
     """Requests sent to this target and not answered yet."""
     label: str
     """`address:port` as the access log writes it; the registered name while there is no address."""
+    drain_until: float
+    """When the deregistration delay ends, while the target is draining."""
+    handled: int
+    """Requests that ended since anomalies were last looked for (`anomaly.py`)."""
+    errors: int
+    """How many of those were a 5XX of the target or a connection that could not be made."""
+    is_anomalous: bool
+    """The target fails more often than the others of its group."""
+    weight: float
+    """The share under weighted_random, in (0, 1]; below 1 while mitigation is in effect."""
+    slow_since: float | None
+    """When the target entered slow start (`slow_start.py`), if it did."""
+    may_start_slowly: bool
+    """False for a target that was registered when its group had no settled healthy target, until it fails."""
 
     def __init__(self, group_name: str, target_id: str, port: int, *, health: TargetHealth = REGISTERING) -> None:
         self.group_name = group_name
@@ -48,6 +69,13 @@ class TargetState:
         self.port = port
         self.health = health
         self.outstanding = 0
+        self.drain_until = 0.0
+        self.handled = 0
+        self.errors = 0
+        self.is_anomalous = False
+        self.weight = 1.0
+        self.slow_since = None
+        self.may_start_slowly = False
         self.address = target_id if _is_address(target_id) else None
 
     @property

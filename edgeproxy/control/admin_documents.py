@@ -49,6 +49,7 @@ def _target_group(status: TargetGroupStatus, topology: Topology) -> dict[str, An
         "TargetGroupArn": status.arn,
         "LoadBalancerName": None if load_balancer is None else load_balancer.name,
         "FailOpen": status.is_failing_open,
+        "DnsFailover": status.is_out_of_dns,
         "TargetHealthDescriptions": [_target(target) for target in status.targets],
     }
 
@@ -64,5 +65,9 @@ def _target(status: TargetStatus) -> dict[str, Any]:
         "Target": {"Id": status.id, "Port": status.port},
         "HealthCheckPort": status.health_check_port,
         "TargetHealth": health,
+        "AnomalyDetection": {
+            "Result": "anomalous" if status.is_anomalous else "normal",
+            "MitigationInEffect": "yes" if status.is_mitigated else "no",
+        },
         "Address": status.address,
     }

@@ -106,6 +106,12 @@ def main() -> None:
 @option(
     "--access-log", metavar="FILE", default="-", help="Where it goes; `-` is standard output, or `off`.  [default: -]"
 )
+@option(
+    "--health-check-log",
+    metavar="FILE",
+    default="off",
+    help="A line per health check; `-` is standard output.  [default: off]",
+)
 @certs_dir_option
 @option(
     "--drain-seconds", type=click.FloatRange(min=0), default=30.0, show_default=True, help="How long a stop may take."
@@ -143,8 +149,15 @@ def check(file: Path | None) -> None:
 @option("--source-ip", metavar="IP", default="127.0.0.1", show_default=True, help="The client's address.")
 @option("--json", "as_json", is_flag=True, help="One JSON object instead of lines.")
 @config_option
+@certs_dir_option
 def explain(
-    method: str, url: str, header: Sequence[tuple[str, str]], source_ip: str, as_json: bool, config: Path | None
+    method: str,
+    url: str,
+    header: Sequence[tuple[str, str]],
+    source_ip: str,
+    as_json: bool,
+    config: Path | None,
+    certs_dir: Path,
 ) -> None:
     """Say which rule would answer a request, and why the others would not."""
     from edgeproxy.control.explain_view import explain_request  # noqa: PLC0415 - see the module docstring
@@ -154,7 +167,7 @@ def explain(
         question = Question.parse(method, url, headers=header, source_ip=source_ip)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    raise SystemExit(explain_request(question, config_file(config), as_json=as_json))
+    raise SystemExit(explain_request(question, config_file(config), certs_dir, as_json=as_json))
 
 
 @main.command()

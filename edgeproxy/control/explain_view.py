@@ -11,6 +11,7 @@ import msgspec
 from edgeproxy.control.config.loader import load_file
 from edgeproxy.control.exit_codes import ExitCode
 from edgeproxy.control.explanation import explain
+from edgeproxy.control.stickiness_key import existing_key
 from edgeproxy.errors import EdgeProxyError
 
 if TYPE_CHECKING:
@@ -29,8 +30,13 @@ if TYPE_CHECKING:
     from edgeproxy.model.topology import Topology
 
 
-def explain_request(question: Question, path: Path, *, as_json: bool = False) -> ExitCode:
-    """Print the explanation by what the file says; NOT_FINE if no listener would take the request."""
+def explain_request(
+    question: Question, path: Path, certs_dir: Path | None = None, *, as_json: bool = False
+) -> ExitCode:
+    """Print the explanation by what the file says; NOT_FINE if no listener would take the request.
+
+    The key of stickiness cookies is looked for in `certs_dir`.
+    """
     try:
         topology = load_file(path, os.environ).topology
     except EdgeProxyError as error:
@@ -40,7 +46,8 @@ def explain_request(question: Question, path: Path, *, as_json: bool = False) ->
     if found is None:
         _show(question, no_listener(topology, question), as_json=as_json)
         return ExitCode.NOT_FINE
-    explanation = explain(topology, *found, question)
+    key = existing_key(certs_dir) if certs_dir is not None else None
+    explanation = explain(topology, *found, question, key=key)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(explanation), indent=2))
         return ExitCode.FINE
@@ -124,6 +131,7 @@ def _answer_lines(found: Explanation) -> Iterator[str]:
     elif found.action == "forward":
         for group in found.target_groups:
             yield _group_line(group, is_only=len(found.target_groups) == 1)
+        yield from found.target_choice
         yield "the target would see:"
         yield from (f"  {line}" for line in found.target_head)
     else:

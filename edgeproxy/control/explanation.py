@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from edgeproxy.control.addresses import join_host_port
+from edgeproxy.control.explain_target import Situation, target_lines
 from edgeproxy.errors import ProtocolError
 from edgeproxy.exchange.actions import MAX_LOCATION, redirect_input
 from edgeproxy.exchange.forwarding import RequestForwarding
@@ -133,6 +134,7 @@ class Explanation(_Part, frozen=True):
         content_type: Of a fixed response.
         message_body: Of a fixed response.
         target_groups: Of a forward.
+        target_choice: Where cookies lead, and whose turn it is, in sentences.
         target_head: Request line and headers as a target would get them; the trace id and the TLS facts are invented.
         response_headers: What the listener puts on every response.
         left_out: What the load balancer's own answers do without.
@@ -153,13 +155,21 @@ class Explanation(_Part, frozen=True):
     content_type: str = ""
     message_body: str = ""
     target_groups: list[ExplainedTargetGroup] = []
+    target_choice: list[str] = []
     target_head: list[str] = []
     response_headers: list[str] = []
     left_out: list[str] = []
 
 
-def explain(topology: Topology, load_balancer: LoadBalancer, listener: Listener, question: Question) -> Explanation:
-    """What would become of a request on this listener."""
+def explain(
+    topology: Topology,
+    load_balancer: LoadBalancer,
+    listener: Listener,
+    question: Question,
+    *,
+    key: bytes | None = None,
+) -> Explanation:
+    """What would become of a request on this listener; `key` reads the stickiness cookies it carries."""
     found: dict[str, Any] = {
         "method": question.method,
         "url": question.url,
@@ -171,7 +181,8 @@ def explain(topology: Topology, load_balancer: LoadBalancer, listener: Listener,
     }
     head = _readable_head(question, load_balancer, found)
     if head is not None:
-        _explain_routing(topology, load_balancer, listener, head, found)
+        situation = Situation(topology, listener.protocol == "HTTPS", key, time.time())
+        _explain_routing(situation, load_balancer, listener, head, found)
     return Explanation(**found)
 
 
@@ -197,8 +208,9 @@ def _readable_head(question: Question, load_balancer: LoadBalancer, found: dict[
 
 
 def _explain_routing(
-    topology: Topology, load_balancer: LoadBalancer, listener: Listener, head: RequestHead, found: dict[str, Any]
+    situation: Situation, load_balancer: LoadBalancer, listener: Listener, head: RequestHead, found: dict[str, Any]
 ) -> None:
+    topology = situation.topology
     facts = WithoutDroppedHeaders(head) if load_balancer.settings.drop_invalid_header_fields else head
     verdicts = explain_rules(sorted(listener.rules, key=lambda rule: rule.priority), facts)
     found["rules"] = [_explained_rule(verdict) for verdict in verdicts]
@@ -222,6 +234,7 @@ def _explain_routing(
         found["message_body"] = config.message_body or ""
     else:
         found["target_groups"] = _explained_groups(topology, action)
+        found["target_choice"] = list(target_lines(action, head, situation))
         found["target_head"] = head_for_target(topology, load_balancer, listener, head, transformed)
 
 

@@ -38,6 +38,8 @@ class Row(NamedTuple):
     state: str
     reason: str
     description: str
+    routing: str
+    """`fail open` while requests go to all targets of the group, `DNS failover` below that threshold, else `-`."""
 
 
 def fetch(address: Address, timeout: float = TIMEOUT_SECONDS) -> dict[str, Any]:
@@ -68,8 +70,9 @@ def rows(document: dict[str, Any]) -> Iterator[Row]:
     """The table's lines, in the configuration's order."""
     for group in document["TargetGroups"]:
         name = group["TargetGroupName"]
+        routing = ", ".join(_group_health(group)) or "-"
         if not group["TargetHealthDescriptions"]:
-            yield Row(name, "-", "-", "-", "-", "No target is registered")
+            yield Row(name, "-", "-", "-", "-", "No target is registered", "-")
         for entry in group["TargetHealthDescriptions"]:
             target, health = entry["Target"], entry["TargetHealth"]
             yield Row(
@@ -79,7 +82,15 @@ def rows(document: dict[str, Any]) -> Iterator[Row]:
                 state=health["State"],
                 reason=health.get("Reason", "-"),
                 description=health.get("Description", "-"),
+                routing=routing,
             )
+
+
+def _group_health(group: dict[str, Any]) -> Iterator[str]:
+    if group["FailOpen"]:
+        yield "fail open"
+    if group.get("DnsFailover"):
+        yield "DNS failover"
 
 
 def complaints(document: dict[str, Any]) -> list[str]:
@@ -119,6 +130,7 @@ def print_table(document: dict[str, Any]) -> None:
     for heading in ("Target group", "Target", "State", "Reason"):
         table.add_column(heading, no_wrap=True)
     table.add_column("Description")
+    table.add_column("Routing")
     for row in rows(document):
         checked = row.health_check_port
         place = (
@@ -127,7 +139,7 @@ def print_table(document: dict[str, Any]) -> None:
             else f"{row.target} (checked on {checked})"
         )
         state = Text(row.state, style=_COLOURS.get(row.state, ""))
-        table.add_row(Text(row.target_group), Text(place), state, Text(row.reason), Text(row.description))
+        table.add_row(Text(row.target_group), Text(place), state, Text(row.reason), Text(row.description), row.routing)
     console = Console()
     console.print(table)
     for complaint in complaints(document):

@@ -44,6 +44,7 @@ class RunOptions:
     certs_dir: Path
     drain_seconds: float
     log_format: LogFormat
+    health_check_log: str = "off"
 
     def check(self) -> None:
         """Refuse options that contradict each other.
@@ -70,6 +71,7 @@ class RunOptions:
             "binds": dict(self.bind),
             "time_scale": self.time_scale,
             "access_log": self.access_log,
+            "health_check_log": self.health_check_log,
             "drain_seconds": self.drain_seconds,
         }
 

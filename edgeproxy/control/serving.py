@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import importlib
 import logging
 import signal
@@ -21,6 +22,7 @@ from edgeproxy.control.config.watch import watch
 from edgeproxy.control.exit_codes import ExitCode
 from edgeproxy.control.output import event
 from edgeproxy.control.signals import StopSignals
+from edgeproxy.control.stickiness_key import stickiness_key
 from edgeproxy.control.store import Store
 from edgeproxy.errors import BindError, ConfigError, EdgeProxyError
 from edgeproxy.runtime.access_log import AccessLog
@@ -47,8 +49,11 @@ async def serve(plan: Plan, *, on_started: Callable[[EdgeProxy], object] | None 
     loop = asyncio.get_running_loop()
     signals.install(loop)
     try:
-        with access_log_to(plan.access_log) as access_log:
-            return await _run(_proxy(plan, access_log), plan, signals, on_started)
+        with (
+            log_to("--access-log", plan.access_log) as access_log,
+            log_to("--health-check-log", plan.health_check_log) as health_check_log,
+        ):
+            return await _run(_proxy(plan, access_log, health_check_log), plan, signals, on_started)
     except EdgeProxyError as error:
         return _report(error, plan)
     finally:
@@ -77,8 +82,8 @@ async def _run(
 
 
 @contextlib.contextmanager
-def access_log_to(place: str) -> Iterator[AccessLog | None]:
-    """The access log for `-` (standard output), `off`, or a file that is appended to.
+def log_to(option: str, place: str) -> Iterator[AccessLog | None]:
+    """The log that an option asks for: `-` is standard output, `off` none, all else a file that is appended to.
 
     Raises:
         ConfigError: The file cannot be opened.
@@ -90,13 +95,13 @@ def access_log_to(place: str) -> Iterator[AccessLog | None]:
         try:
             stream = sys.stdout if place == "-" else stack.enter_context(Path(place).open("a", encoding="utf-8"))
         except OSError as error:
-            raise ConfigError("--access-log", place, f"'{place}' cannot be opened: {error.strerror}.") from error
+            raise ConfigError(option, place, f"'{place}' cannot be opened: {error.strerror}.") from error
         access_log = AccessLog(stream)
         stack.callback(access_log.close)
         yield access_log
 
 
-def _proxy(plan: Plan, access_log: AccessLog | None) -> EdgeProxy:
+def _proxy(plan: Plan, access_log: AccessLog | None, health_check_log: AccessLog | None) -> EdgeProxy:
     topology = plan.loaded.topology
     certificates = FileCertificateLocator(
         plan.base_dir, plan.certs_dir, plan.names, account_id=topology.account_id, region=topology.region
@@ -106,6 +111,8 @@ def _proxy(plan: Plan, access_log: AccessLog | None) -> EdgeProxy:
         binds={declared: Bind(address.host, address.port) for declared, address in plan.binds.items()},
         time_scale=plan.time_scale,
         access_log=access_log,
+        health_check_log=health_check_log,
+        stickiness_key=functools.partial(stickiness_key, plan.certs_dir),
     )
 
 

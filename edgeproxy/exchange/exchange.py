@@ -72,6 +72,11 @@ class Exchange(ExchangeRecord):  # hot path
     # ---- what actions ask
 
     @property
+    def epoch(self) -> float:
+        """When the request arrived, in seconds since 1970."""
+        return self.arrived + self.context.clock.offset
+
+    @property
     def keeps_client(self) -> bool:
         """Whether the client connection stays open after this response."""
         head = self.head
@@ -243,6 +248,8 @@ class Exchange(ExchangeRecord):  # hot path
         self._mode = mode
         self._is_kept = keep
         encoded = encode_response_head(head, mode, keep, context.clock, context.response_headers)
+        if self.sticky is not None:
+            encoded = self.sticky.add_cookies(encoded, head)
         if mode is BodyMode.CHUNKED:
             encoded += self._frame_response_body(data, is_complete)
         else:

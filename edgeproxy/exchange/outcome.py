@@ -38,6 +38,7 @@ class Outcome(enum.Enum):
     TARGET_CLOSED = "the target closed the connection with a request outstanding"
     TARGET_MALFORMED = "the target's response is malformed"
     TARGET_SILENT = "the target was silent for the idle timeout"
+    DEREGISTERED = "the target's deregistration delay ended before the response was complete"
 
     # Ours.
     SHUTTING_DOWN = "the load balancer stopped before the response was complete"
@@ -60,6 +61,7 @@ STATUS: Final[dict[Outcome, int]] = {
     Outcome.TARGET_CLOSED: 502,
     Outcome.TARGET_MALFORMED: 502,
     Outcome.TARGET_SILENT: 504,
+    Outcome.DEREGISTERED: 502,
     Outcome.SHUTTING_DOWN: 502,
 }
 """The status of each outcome that the load balancer decides; the others carry their own."""

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from edgeproxy.balancing.group import TargetGroupState
     from edgeproxy.balancing.target_state import TargetState
     from edgeproxy.exchange.ports import ClientPort
+    from edgeproxy.exchange.sticky import StickySession
     from edgeproxy.protocol.message import RequestHead
     from edgeproxy.rules.transform import Transformed
 
@@ -34,6 +35,7 @@ class ExchangeRecord:  # hot path
         trace_id: X-Amzn-Trace-Id as sent to the target, or "".
         transformed: What the rule's transforms made of the request; None where it has none.
         redirect_url: The Location of a redirect action, or "".
+        sticky: What stickiness decided and adds to the response; None where nothing is sticky.
         outcome: How it ended.
     """
 
@@ -51,6 +53,7 @@ class ExchangeRecord:  # hot path
         "redirect_url",
         "sent_bytes",
         "status",
+        "sticky",
         "target",
         "target_status",
         "trace_id",
@@ -74,4 +77,5 @@ class ExchangeRecord:  # hot path
         self.trace_id = ""
         self.redirect_url = ""
         self.transformed: Transformed | None = None
+        self.sticky: StickySession | None = None
         self.outcome = Outcome.FORWARDED

@@ -16,7 +16,8 @@ H and U are the healthy and unhealthy threshold counts of the target group. Rule
 
 * The first pass wins: H never holds back a new target, only one that was unhealthy.
 * Counts are consecutive: a pass forgets the failures, a failure forgets the passes.
-* An unhealthy target carries the reason of its latest failure; a pass on the way up does not change it.
+* An unhealthy target carries the reason of its latest failure; a pass on the way up does not change it. If the failures
+  that count were different status codes, the description names all of them.
 * New thresholds keep the state and start counting anew. AWS does not document what a change does to the counts.
 * All transitions that checks cause are in `_STEPS`. No clock in here: whoever checks, says so.
 
@@ -26,8 +27,10 @@ Source: user guide, target-group-health-checks and load-balancer-target-groups (
 from __future__ import annotations
 
 import enum
+from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from edgeproxy.health.outcome import description_of
 from edgeproxy.model.target import TargetHealth, TargetHealthState
 
 if TYPE_CHECKING:
@@ -87,7 +90,7 @@ class TargetHealthMachine:
         health: State, reason and description, in the API's words.
     """
 
-    __slots__ = ("_is_group_in_use", "_is_registered", "_row", "_row_passed", "_thresholds", "health")
+    __slots__ = ("_failures", "_is_group_in_use", "_is_registered", "_row", "_row_passed", "_thresholds", "health")
 
     def __init__(self, healthy_threshold: int, unhealthy_threshold: int) -> None:
         self.health = NOT_REGISTERED
@@ -96,6 +99,7 @@ class TargetHealthMachine:
         self._row = 0  # how many results in a row were equal
         self._row_passed = False  # and what they were
         self._thresholds = _thresholds(healthy_threshold, unhealthy_threshold)
+        self._failures: deque[CheckResult] = deque(maxlen=unhealthy_threshold)
 
     @property
     def is_checked(self) -> bool:
@@ -107,6 +111,7 @@ class TargetHealthMachine:
         thresholds = _thresholds(healthy_threshold, unhealthy_threshold)
         if thresholds != self._thresholds:
             self._thresholds = thresholds
+            self._failures = deque(self._failures, maxlen=unhealthy_threshold)
             self._row = 0
 
     def register(self) -> bool:
@@ -147,10 +152,15 @@ class TargetHealthMachine:
             return False
         self._row = self._row + 1 if result.passed == self._row_passed else 1
         self._row_passed = result.passed
+        if result.passed:
+            self._failures.clear()
+        else:
+            self._failures.append(result)
         step = _STEPS.get((state, result.passed))
         if step is None or self._row < self._thresholds[step.needed]:
             return self.on_checking()
-        return self._become(TargetHealth(step.leads_to, result.reason, result.description))
+        description = None if result.passed else description_of(self._failures)
+        return self._become(TargetHealth(step.leads_to, result.reason, description))
 
     def _become(self, health: TargetHealth) -> bool:
         if health.state is not self.health.state:

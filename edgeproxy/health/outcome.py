@@ -10,7 +10,7 @@ import enum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 
 class CheckKind(enum.Enum):
@@ -57,6 +57,26 @@ FAILED: Final = CheckResult(CheckKind.FAILED)
 INTERNAL_ERROR: Final = CheckResult(CheckKind.INTERNAL_ERROR)
 
 
+def description_of(failures: Iterable[CheckResult]) -> str | None:
+    """The description after these failures in a row, the latest last: its own, with every code that led to it.
+
+    That different codes stand together in the brackets was seen; which checks they come from is not documented
+    (unconfirmed).
+    """
+    *_, latest = failures
+    if latest.kind is not CheckKind.RESPONSE_CODE_MISMATCH:
+        return latest.description
+    codes = {each.detail for each in failures if each.kind is CheckKind.RESPONSE_CODE_MISMATCH}
+    return latest._replace(detail=", ".join(sorted(codes))).description
+
+
+def log_reason(result: CheckResult) -> str:
+    """The reason code of the health-check log; `-` for a pass. Source: user guide, load-balancer-health-check-logs."""
+    if result.kind is CheckKind.RESPONSE_CODE_MISMATCH and result.detail.startswith("5"):
+        return "TargetError"
+    return _LOG_REASONS[result.kind]
+
+
 def response_code_mismatch(status: int) -> CheckResult:
     """The target answered with a status that the matcher does not name."""
     return CheckResult(CheckKind.RESPONSE_CODE_MISMATCH, str(status))
@@ -83,4 +103,13 @@ _WORDS: Final[Mapping[CheckKind, tuple[str, Callable[[str], str]]]] = {
         "Health checks failed: the name '{}' does not resolve on this network".format,
     ),
     CheckKind.INTERNAL_ERROR: ("Elb.InternalError", _always("Health checks failed due to an internal error")),
+}
+
+_LOG_REASONS: Final[Mapping[CheckKind, str]] = {
+    CheckKind.PASSED: "-",
+    CheckKind.RESPONSE_CODE_MISMATCH: "ResponseCodeMismatch",
+    CheckKind.TIMEOUT: "TimedOut",
+    CheckKind.FAILED: "ConnectionReset",
+    CheckKind.NAME_NOT_RESOLVED: "ConnectionReset",
+    CheckKind.INTERNAL_ERROR: "InternalError",
 }

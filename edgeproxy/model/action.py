@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Literal
 
 from edgeproxy.errors import ConfigError
-from edgeproxy.model import unsupported, validate
+from edgeproxy.model import validate
 from edgeproxy.model.base import Model, sentences
 
 if TYPE_CHECKING:
@@ -51,13 +51,12 @@ class TargetGroupStickinessConfig(Model, frozen=True):
     """Whether a client stays with the target group it was first given. Source: API reference."""
 
     enabled: bool = False
-    """`true` is not supported yet."""
+    """Where true, clients get the cookies AWSALBTG and AWSALBTGCORS and come back to the group they name."""
     duration_seconds: int | None = None
     """1-604800; required where enabled."""
 
     def problems(self) -> Iterator[ConfigError]:
         """A duration where one is needed, in its range."""
-        yield from unsupported.group_stickiness_problems(self)
         if self.duration_seconds is not None:
             yield from validate.between("DurationSeconds", self.duration_seconds, 1, MAX_STICKINESS_SECONDS)
         elif self.enabled:
@@ -71,7 +70,7 @@ class ForwardConfig(Model, frozen=True):
     target_groups: tuple[TargetGroupTuple, ...]
     """1-5 entries."""
     target_group_stickiness_config: TargetGroupStickinessConfig | None = None
-    """Not supported yet, except as disabled."""
+    """Whether a client stays with its target group; needed where a group of several is sticky itself."""
 
     def problems(self) -> Iterator[ConfigError]:
         """At least one target group, at most five."""

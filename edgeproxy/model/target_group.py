@@ -209,7 +209,6 @@ class TargetGroup(Model, frozen=True, dict=True):
         yield from broken
         if not broken:  # values that cannot be read cannot be compared either
             yield from conflicts(self.target_group_attributes)
-            yield from unsupported.target_group_setting_problems(self.settings)
 
 
 def _is_request_path(text: str) -> bool:

@@ -30,7 +30,8 @@ class TargetGroupSettings(msgspec.Struct, frozen=True, kw_only=True):
     anomaly_mitigation: bool = False
     """`load_balancing.algorithm.anomaly_mitigation`, `on` or `off`; only with weighted_random."""
     cross_zone: Literal["true", "false", "use_load_balancer_configuration"] = "use_load_balancer_configuration"
-    """`load_balancing.cross_zone.enabled`. A load balancer here has one zone, so it changes nothing."""
+    """`load_balancing.cross_zone.enabled`. A load balancer here is one node that stands in every
+    zone, so it changes nothing."""
     slow_start_seconds: int = 0
     """`slow_start.duration_seconds`: 0 for off, or 30-900."""
     stickiness_enabled: bool = False
@@ -44,7 +45,8 @@ class TargetGroupSettings(msgspec.Struct, frozen=True, kw_only=True):
     app_cookie_duration_seconds: int = 86400
     """`stickiness.app_cookie.duration_seconds`, 1-604800."""
     dns_failover_count: int | None = 1
-    """`target_group_health.dns_failover.minimum_healthy_targets.count`, `off` or 1-1000; there is no DNS to change."""
+    """`target_group_health.dns_failover.minimum_healthy_targets.count`, `off` or 1-1000. Only reported:
+    there is no DNS to change."""
     dns_failover_percentage: int | None = None
     """`target_group_health.dns_failover.minimum_healthy_targets.percentage`, `off` or 1-100."""
     minimum_healthy_count: int = 1

@@ -122,6 +122,7 @@ class Topology(Model, frozen=True, dict=True):
         owners: dict[str, str] = {}
         for index, load_balancer in enumerate(self.load_balancers):
             used: dict[str, TargetGroup] = {}
+            yield from self._stickiness_problems(f"LoadBalancers[{index}]", load_balancer)
             for listener, path, ref in group_references(load_balancer):
                 where = f"LoadBalancers[{index}].{path}"
                 try:
@@ -134,6 +135,29 @@ class Topology(Model, frozen=True, dict=True):
                     yield self._shared(where, group)
                 used[group.name] = group
             yield from _usage_problems(f"LoadBalancers[{index}]", tuple(used.values()))
+
+    def _stickiness_problems(self, path: str, load_balancer: LoadBalancer) -> Iterator[ConfigError]:
+        """A cookie that names a target is of use only if the client comes back to its target group.
+
+        Source: user guide, edit-target-group-attributes, sticky sessions; the sentence was observed.
+        """
+        for where, action in forward_actions(load_balancer):
+            config = action.forward_config
+            groups = [self._target_groups_by_ref.get(entry.target_group_arn) for entry in action.forward_targets]
+            is_kept = (
+                config is not None
+                and config.target_group_stickiness_config is not None
+                and config.target_group_stickiness_config.enabled
+            )
+            sticky = next((group for group in groups if group is not None and group.settings.stickiness_enabled), None)
+            if len(groups) > 1 and sticky is not None and not is_kept:
+                reason = (
+                    "This target group appears behind a rule with group stickiness disabled "
+                    f"({self.target_group_arn(sticky)}). You must enable group stickiness before enabling target "
+                    "stickiness"
+                )
+                place = f"{path}.{where}.ForwardConfig.TargetGroupStickinessConfig"
+                yield ConfigError(place, None, reason, code="InvalidConfigurationRequest")
 
     def _shared(self, path: str, group: TargetGroup) -> ConfigError:
         arn = self.target_group_arn(group)
@@ -167,6 +191,19 @@ def _usage_problems(path: str, groups: Sequence[TargetGroup]) -> Iterator[Config
         "A load balancer can only have '{limit}' targets; this one has {count}",
         code="TooManyTargets",
     )
+
+
+def forward_actions(load_balancer: LoadBalancer) -> Iterator[tuple[str, Action]]:
+    """Every forward action with its path from the load balancer."""
+    for index, listener in enumerate(load_balancer.listeners):
+        lists = [(f"Listeners[{index}].DefaultActions", listener.default_actions)]
+        lists += [
+            (f"Listeners[{index}].Rules[{number}].Actions", rule.actions) for number, rule in enumerate(listener.rules)
+        ]
+        for path, actions in lists:
+            for number, action in enumerate(actions):
+                if action.type == "forward":
+                    yield f"{path}[{number}]", action
 
 
 class GroupReference(NamedTuple):

@@ -16,9 +16,7 @@ from edgeproxy.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from edgeproxy.model.action import TargetGroupStickinessConfig
     from edgeproxy.model.target_group import TargetGroup
-    from edgeproxy.model.target_group_settings import TargetGroupSettings
 
 CODE = "InvalidConfigurationRequest"
 
@@ -55,23 +53,3 @@ def target_group_problems(group: TargetGroup) -> Iterator[ConfigError]:
         yield error("TargetType", group.target_type, "target type 'lambda'")
     if group.protocol_version != "HTTP1":
         yield error("ProtocolVersion", group.protocol_version, f"protocol version '{group.protocol_version}'")
-
-
-def target_group_setting_problems(settings: TargetGroupSettings) -> Iterator[ConfigError]:
-    """Attributes of target groups that are not built."""
-    algorithm = settings.algorithm
-    if algorithm != "round_robin":
-        path = "TargetGroupAttributes[load_balancing.algorithm.type]"
-        yield error(path, algorithm, f"'load_balancing.algorithm.type' value '{algorithm}'")
-    if settings.stickiness_enabled:
-        yield error("TargetGroupAttributes[stickiness.enabled]", "true", "'stickiness.enabled' value 'true'")
-    if settings.slow_start_seconds > 0:
-        seconds = settings.slow_start_seconds
-        path = "TargetGroupAttributes[slow_start.duration_seconds]"
-        yield error(path, str(seconds), f"'slow_start.duration_seconds' value '{seconds}'")
-
-
-def group_stickiness_problems(config: TargetGroupStickinessConfig) -> Iterator[ConfigError]:
-    """Keeping a client with its target group."""
-    if config.enabled:
-        yield error("Enabled", config.enabled, "target group stickiness (TargetGroupStickinessConfig)")

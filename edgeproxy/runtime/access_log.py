@@ -138,6 +138,7 @@ class LineFormat:  # hot path
             # A client may have written part of it.
             trace = (escape(record.trace_id) if fields.trace_id else record.trace_id) or "-"
         end = shared.end if record.transformed is None else _transformed_end(shared, record.transformed)
+        reason = "-" if record.sticky is None else record.sticky.error_reason or "-"
         ended, begun = now + offset, record.arrived + offset
         ended_second, begun_second = int(ended), int(begun)
         if ended_second != self._second:
@@ -150,7 +151,7 @@ class LineFormat:  # hot path
             f"{_times(record, now)} {record.status} {status} {record.received_bytes} {record.sent_bytes} "
             f'"{request}" "{agent}" {shared.tls} {"-" if group is None else group.arn} "{trace}" '
             f"{shared.certificate} {record.priority} {begun_text}.{_MILLIS[int((begun - begun_second) * 1000)]}000Z "
-            f'"{record.actions or "-"}" "{escape(record.redirect_url) if record.redirect_url else "-"}" "-" '
+            f'"{record.actions or "-"}" "{escape(record.redirect_url) if record.redirect_url else "-"}" "{reason}" '
             f'"{label}" "{status}" "-" "-" {end}'
         )
 

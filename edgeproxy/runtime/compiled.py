@@ -8,14 +8,23 @@ and reused: a reload forgets neither health nor counters.
 from __future__ import annotations
 
 import random
+import secrets
 from typing import TYPE_CHECKING, NamedTuple
 
 from edgeproxy.balancing.group import TargetGroupState
+from edgeproxy.balancing.stickiness import (
+    ApplicationStickiness,
+    DurationStickiness,
+    GroupStickiness,
+    TargetStickiness,
+)
+from edgeproxy.balancing.sticky_token import KEY_BYTES, TokenSealer
 from edgeproxy.balancing.weighted import WeightedGroups
 from edgeproxy.exchange.actions import CompiledAction, FixedResponseAction, ForwardAction, RedirectAction
 from edgeproxy.exchange.context import ExchangeContext
 from edgeproxy.exchange.forwarding import RequestForwarding
 from edgeproxy.exchange.response_headers import ResponseHeaders
+from edgeproxy.exchange.sticky import StickyForwardAction
 from edgeproxy.exchange.trace import TraceIds
 from edgeproxy.exchange.transforming import TransformingAction
 from edgeproxy.model import ids
@@ -33,6 +42,7 @@ if TYPE_CHECKING:
     from edgeproxy.model.listener import Listener
     from edgeproxy.model.load_balancer import LoadBalancer, LoadBalancerSettings
     from edgeproxy.model.rule import Rule
+    from edgeproxy.model.target_group_settings import TargetGroupSettings
     from edgeproxy.model.topology import Topology
     from edgeproxy.runtime.clock import Clock
     from edgeproxy.runtime.metrics import Metrics
@@ -71,7 +81,10 @@ class Compiler:
         access_log: AccessLog | None,
         clock: Clock,
         draw: Callable[[], float] | None = None,
+        time_scale: float = 1.0,
+        stickiness_key: Callable[[], bytes] | None = None,
     ) -> None:
+        """`stickiness_key` gives the 32 bytes that cookies are sealed with; it is asked once, if at all."""
         self._dialer = dialer
         self._metrics = metrics
         self._access_log = access_log
@@ -79,6 +92,9 @@ class Compiler:
         self._draw = draw or random.Random().random  # noqa: S311 - a lottery between target groups, not a secret
         self._trace_ids = TraceIds()
         self._dropped_names = DroppedNames()
+        self._time_scale = time_scale
+        self._stickiness_key = stickiness_key or (lambda: secrets.token_bytes(KEY_BYTES))
+        self._sealer: TokenSealer | None = None
 
     def compile(self, topology: Topology, live_groups: dict[str, TargetGroupState]) -> Compiled:
         """Everything the topology asks for, around the live states of the groups that stay.
@@ -87,7 +103,7 @@ class Compiler:
             ConfigError: a condition cannot be compiled.
         """
         groups = {
-            group.name: live_groups.get(group.name) or _new_group(topology, group.name)
+            group.name: live_groups.get(group.name) or self._new_group(topology, group.name)
             for group in topology.target_groups
         }
         listeners = {
@@ -108,6 +124,41 @@ class Compiler:
             for entry in action.forward_targets
         )
         return Compiled(topology, listeners, groups, in_use)
+
+    def _new_group(self, topology: Topology, name: str) -> TargetGroupState:
+        arn = ids.target_group_arn(topology.account_id, topology.region, name)
+        return TargetGroupState(name, arn, now=self._clock.now, draw=self._draw)
+
+    def _forward(
+        self,
+        priority: str,
+        action: Action,
+        topology: Topology,
+        groups: dict[str, TargetGroupState],
+        *,
+        is_https: bool,
+    ) -> CompiledAction:
+        named = [(topology.target_group(entry.target_group_arn), entry.weight) for entry in action.forward_targets]
+        weighted = [(groups[group.name], weight) for group, weight in named]
+        choose = WeightedGroups(weighted, self._draw).choose
+        config = action.forward_config.target_group_stickiness_config if action.forward_config is not None else None
+        sticky = [group for group, _ in named if group.settings.stickiness_enabled]
+        if not sticky and (config is None or not config.enabled):
+            return ForwardAction(priority, choose)
+        if self._sealer is None:
+            self._sealer = TokenSealer(self._stickiness_key(), secrets.token_bytes)
+        group_stickiness = None
+        if config is not None and config.enabled:
+            duration = (config.duration_seconds or 0) * self._time_scale
+            states = [state for state, _ in weighted]
+            group_stickiness = GroupStickiness(states, self._sealer, duration, is_https=is_https)
+        targets = {
+            groups[group.name]: target_stickiness(
+                groups[group.name], group.settings, self._sealer, time_scale=self._time_scale, is_https=is_https
+            )
+            for group in sticky
+        }
+        return StickyForwardAction(priority, choose, groups=group_stickiness, targets=targets)
 
     def _context(
         self, topology: Topology, balancer: LoadBalancer, listener: Listener, groups: dict[str, TargetGroupState]
@@ -130,11 +181,7 @@ class Compiler:
                 )
             if routing.fixed_response_config is not None:
                 return FixedResponseAction(priority, routing.fixed_response_config)
-            weighted = [
-                (groups[topology.target_group(entry.target_group_arn).name], entry.weight)
-                for entry in routing.forward_targets
-            ]
-            return ForwardAction(priority, WeightedGroups(weighted, self._draw).choose)
+            return self._forward(priority, routing, topology, groups, is_https=listener.protocol == "HTTPS")
 
         return ExchangeContext(
             routing=RoutingTable.build(
@@ -177,8 +224,19 @@ def rules_that_can_match(listener: Listener, settings: LoadBalancerSettings) -> 
     return [rule for rule in listener.rules if not any(map(needs_dropped_header, rule.conditions))]
 
 
-def _new_group(topology: Topology, name: str) -> TargetGroupState:
-    return TargetGroupState(name, ids.target_group_arn(topology.account_id, topology.region, name))
+def target_stickiness(
+    state: TargetGroupState,
+    settings: TargetGroupSettings,
+    sealer: TokenSealer,
+    *,
+    time_scale: float = 1.0,
+    is_https: bool,
+) -> TargetStickiness:
+    """The stickiness that a target group's attributes ask for."""
+    if settings.stickiness_type == "app_cookie":
+        duration = settings.app_cookie_duration_seconds * time_scale
+        return ApplicationStickiness(state, sealer, settings.app_cookie_name, duration)
+    return DurationStickiness(state, sealer, settings.lb_cookie_duration_seconds * time_scale, is_https=is_https)
 
 
 def _all_actions(listener: Listener) -> list[Action]:

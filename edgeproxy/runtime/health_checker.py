@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from typing import TYPE_CHECKING, Final
 
 from edgeproxy.health.machine import TargetHealthMachine
 from edgeproxy.health.matcher import HttpCodeMatcher
 from edgeproxy.health.outcome import INTERNAL_ERROR, CheckResult, name_not_resolved
 from edgeproxy.model.target import TargetHealthState
-from edgeproxy.runtime.health_probe import Probe, run_probe
+from edgeproxy.runtime.health_check_log import CheckRecord
+from edgeproxy.runtime.health_probe import Probe, ProbeFacts, run_probe
 from edgeproxy.runtime.resolver import Resolve, resolve
 
 if TYPE_CHECKING:
@@ -51,28 +53,53 @@ class GroupHealthChecker:
         on_moved: Callable[[TargetState], None],
         run: Callable[[Probe], Awaitable[CheckResult]] = run_probe,
         resolve_name: Resolve = resolve,
+        on_checked: Callable[[CheckRecord], None] | None = None,
+        epoch: Callable[[], float] = time.time,
     ) -> None:
-        """`on_moved` is told when a target's name has come to mean another address."""
+        """A group without targets.
+
+        Args:
+            state: The group.
+            time_scale: Every duration times this.
+            target_context: Gives the TLS context for HTTPS checks.
+            on_moved: Is told when a target's name has come to mean another address.
+            run: Runs a probe.
+            resolve_name: Gives the addresses of a name.
+            on_checked: Is told of every check that ended, for the health-check log.
+            epoch: Seconds since 1970.
+        """
         self._state = state
         self._time_scale = time_scale
         self._target_context = target_context
         self._on_moved = on_moved
         self._run = run
         self._resolve = resolve_name
+        self._on_checked = on_checked
+        self._epoch = epoch
+        self._load_balancer = "-"
         self._watches: dict[tuple[str, int], TargetWatch] = {}
         self._group: TargetGroup | None = None
         self._tls: ssl.SSLContext | None = None
         self._matcher = HttpCodeMatcher.parse(_DEFAULT_MATCHER)
         self._was_failing_open = False
+        self._was_out_of_dns = False
 
-    def apply(self, group: TargetGroup, *, is_in_use: bool) -> None:
-        """Follows the configuration: new settings hold from the next check on, and no target forgets its health."""
+    def apply(self, group: TargetGroup, *, is_in_use: bool, load_balancer: str = "-") -> None:
+        """Follows the configuration: new settings hold from the next check on, and no target forgets its health.
+
+        A target that is registered no more is draining, and checked no more. `load_balancer` is the resource,
+        `app/NAME/ID`, for the log.
+        """
         self._group = group
+        self._load_balancer = load_balancer
         self._matcher = HttpCodeMatcher.parse(group.matcher.http_code or _DEFAULT_MATCHER)
         is_tls = group.effective_health_check_protocol == "HTTPS"
         self._tls = (self._tls or self._target_context()) if is_tls else None
         for key in [key for key in self._watches if key not in self._state.targets]:
-            self._stop(self._watches.pop(key))
+            gone = self._watches.pop(key)
+            self._stop(gone)
+            gone.machine.deregister()
+            gone.target.health = gone.machine.health
         for key, target in self._state.targets.items():
             watch = self._watches.get(key)
             if watch is None:
@@ -87,6 +114,7 @@ class GroupHealthChecker:
             elif not is_in_use:
                 self._stop(watch)
         self._state.on_health_change()
+        self._announce_group_health()
 
     def stop(self) -> None:
         """Stops all checks without waiting for them to end."""
@@ -114,12 +142,15 @@ class GroupHealthChecker:
         while True:
             if watch.machine.on_checking():
                 self._publish(watch)
+            facts = ProbeFacts()
+            started, begun = self._epoch(), loop.time()
             try:
-                result = await self._check(watch.target)
+                result = await self._check(watch.target, facts)
             except Exception:
                 # Without this one surprise would end the checks of a target for good.
                 _log.exception("A health check of %s in %s went wrong", watch.target.label, self._state.name)
                 result = INTERNAL_ERROR
+            self._report(watch.target, result, facts, started=started, latency=loop.time() - begun)
             _log.debug("Health check of %s in %s: %s", watch.target.label, self._state.name, result.kind.value)
             if watch.machine.on_check(result):
                 self._publish(watch)
@@ -127,7 +158,26 @@ class GroupHealthChecker:
             due = max(due + self._group.health_check_interval_seconds * self._time_scale, loop.time())
             await asyncio.sleep(due - loop.time())
 
-    async def _check(self, target: TargetState) -> CheckResult:
+    def _report(
+        self, target: TargetState, result: CheckResult, facts: ProbeFacts, *, started: float, latency: float
+    ) -> None:
+        if self._on_checked is None or self._group is None:
+            return
+        self._on_checked(
+            CheckRecord(
+                protocol=self._group.effective_health_check_protocol,
+                started=started,
+                latency=latency,
+                target=target.label,
+                target_group=self._group.name,
+                result=result,
+                status=facts.status,
+                load_balancer=self._load_balancer,
+                node_address=facts.node_address,
+            )
+        )
+
+    async def _check(self, target: TargetState, facts: ProbeFacts | None = None) -> CheckResult:
         group = self._group
         assert group is not None
         address = await self._address_of(target)
@@ -142,6 +192,7 @@ class GroupHealthChecker:
                 timeout=group.health_check_timeout_seconds * self._time_scale,
                 matcher=self._matcher,
                 tls=self._tls,
+                facts=facts,
             )
         )
 
@@ -177,12 +228,22 @@ class GroupHealthChecker:
                 health.reason,
                 health.description,
             )
-        self._announce_fail_open()
+        self._announce_group_health()
 
-    def _announce_fail_open(self) -> None:
-        """Fail-open surprises people: say when it begins and when it ends."""
+    def _announce_group_health(self) -> None:
+        """Fail-open surprises people: say when it begins and when it ends. A group that only starts is no surprise."""
         states = {target.health.state for target in self._state.targets.values()}
-        is_failing_open = self._state.is_failing_open and TargetHealthState.UNHEALTHY in states
+        is_known = TargetHealthState.UNHEALTHY in states or TargetHealthState.INITIAL not in states
+        self._announce_fail_open(is_failing_open=is_known and self._state.is_failing_open)
+        is_out_of_dns = is_known and self._state.is_out_of_dns
+        if is_out_of_dns and not self._was_out_of_dns:
+            _log.warning(
+                "Target group %s is below its DNS failover threshold: in AWS the load balancer's node would leave DNS.",
+                self._state.name,
+            )
+        self._was_out_of_dns = is_out_of_dns
+
+    def _announce_fail_open(self, *, is_failing_open: bool) -> None:
         if is_failing_open and not self._was_failing_open:
             _log.warning(
                 "Target group %s has too few healthy targets and fails open: requests go to all its targets.",

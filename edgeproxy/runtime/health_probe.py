@@ -23,8 +23,26 @@ _DEFAULT_PORTS: Final = {"HTTP": 80, "HTTPS": 443}
 _OUR_OWN_LACK: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
+class ProbeFacts:
+    """What the health-check log wants to know of a probe besides its result.
+
+    Attributes:
+        status: The target's status; 0 when there was none.
+        node_address: The load balancer's own address on the connection, or `-`.
+    """
+
+    __slots__ = ("node_address", "status")
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.node_address = "-"
+
+
 class Probe(NamedTuple):
-    """What to send where. `timeout` is in seconds and covers everything up to the response head."""
+    """What to send where. `timeout` is in seconds and covers everything up to the response head.
+
+    `facts` is filled in while the probe runs, if it is there.
+    """
 
     address: str
     port: int
@@ -33,6 +51,7 @@ class Probe(NamedTuple):
     timeout: float
     matcher: HttpCodeMatcher
     tls: ssl.SSLContext | None
+    facts: ProbeFacts | None = None
 
 
 def encode_probe(probe: Probe) -> bytes:
@@ -63,8 +82,12 @@ async def run_probe(probe: Probe) -> CheckResult:
                 ssl=probe.tls,
                 server_hostname="" if probe.tls is not None else None,
             )
+            if probe.facts is not None:
+                probe.facts.node_address = transport.get_extra_info("sockname")[0]
             transport.write(encode_probe(probe))
             status = await connection.status
+            if probe.facts is not None:
+                probe.facts.status = status
     except TimeoutError:
         return TIMED_OUT
     except ProtocolError:

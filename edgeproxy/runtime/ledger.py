@@ -40,12 +40,16 @@ class Ledger:  # hot path
             counters.request_count += 1
             group = counters.groups[record.group.name]
             group.request_count += 1
+            record.target.handled += 1
             if target_status:
+                if target_status >= 500:
+                    record.target.errors += 1
                 group.target_status[target_status // 100 if target_status < 600 else 0] += 1
                 group.response_seconds += record.answered - record.dispatched
                 group.response_samples += 1
             elif record.outcome in _TARGET_UNREACHABLE:
                 group.connection_errors += 1
+                record.target.errors += 1
         if self._log is not None:
             clock = self._clock
             self._log.write(self._format.render(record, clock.now(), clock.offset))

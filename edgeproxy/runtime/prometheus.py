@@ -130,6 +130,11 @@ def _group_counters(groups: Sequence[tuple[tuple[str, str], TargetGroupCounters]
 def _observed(groups: Sequence[TargetGroupStatus], topology: Topology) -> Iterator[Metric]:
     healthy = GaugeMetricFamily(_PREFIX + "healthy_host_count", "Healthy targets", labels=_TARGET_GROUP)
     unhealthy = GaugeMetricFamily(_PREFIX + "un_healthy_host_count", "Unhealthy targets", labels=_TARGET_GROUP)
+    anomalous = GaugeMetricFamily(_PREFIX + "anomalous_host_count", "Targets with anomalies", labels=_TARGET_GROUP)
+    mitigated = GaugeMetricFamily(_PREFIX + "mitigated_host_count", "Targets under mitigation", labels=_TARGET_GROUP)
+    unhealthy_routing = CounterMetricFamily(
+        _PREFIX + "unhealthy_routing_request_count", "Requests routed while failing open", labels=_TARGET_GROUP
+    )
     single = GaugeMetricFamily("edgeproxy_target_healthy", "1 while a target is healthy", labels=_TARGET)
     for group in groups:
         load_balancer = topology.load_balancer_of(topology.target_group(group.arn))
@@ -137,6 +142,9 @@ def _observed(groups: Sequence[TargetGroupStatus], topology: Topology) -> Iterat
         states = [target.health.state for target in group.targets]
         healthy.add_metric(labels, states.count(TargetHealthState.HEALTHY))
         unhealthy.add_metric(labels, states.count(TargetHealthState.UNHEALTHY))
+        anomalous.add_metric(labels, sum(target.is_anomalous for target in group.targets))
+        mitigated.add_metric(labels, sum(target.is_mitigated for target in group.targets))
+        unhealthy_routing.add_metric(labels, group.unhealthy_routing_requests)
         for target, state in zip(group.targets, states, strict=True):
             single.add_metric((*labels, f"{target.id}:{target.port}"), state is TargetHealthState.HEALTHY)
-    yield from (healthy, unhealthy, single)
+    yield from (healthy, unhealthy, anomalous, mitigated, unhealthy_routing, single)

@@ -11,12 +11,15 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
+from edgeproxy.balancing.anomaly import EVALUATION_SECONDS
 from edgeproxy.errors import ConfigError, EdgeProxyError
+from edgeproxy.model import ids
 from edgeproxy.model.topology import Topology
 from edgeproxy.protocol.h1_server import request_fields_memo
 from edgeproxy.runtime.clock import Clock
 from edgeproxy.runtime.compiled import Compiled, CompiledListener, Compiler, ListenerKey
 from edgeproxy.runtime.deadlines import DeadlineSweep
+from edgeproxy.runtime.health_check_log import render as render_check
 from edgeproxy.runtime.health_checker import GroupHealthChecker
 from edgeproxy.runtime.listener import Bind, ListenerSocket
 from edgeproxy.runtime.metrics import Metrics
@@ -27,13 +30,14 @@ from edgeproxy.runtime.tls import CertificateLocator, ListenerTls, target_contex
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from edgeproxy.balancing.group import TargetGroupState
     from edgeproxy.balancing.target_state import TargetState
     from edgeproxy.model.listener import Listener
     from edgeproxy.model.target_group import TargetGroup
     from edgeproxy.runtime.access_log import AccessLog
+    from edgeproxy.runtime.health_check_log import CheckRecord
 
 __all__ = ["Bind", "EdgeProxy", "ProxyState"]
 
@@ -53,6 +57,8 @@ class EdgeProxy:
         binds: Mapping[int, Bind] | None = None,
         time_scale: float = 1.0,
         access_log: AccessLog | None = None,
+        health_check_log: AccessLog | None = None,
+        stickiness_key: Callable[[], bytes] | None = None,
         clock: Clock | None = None,
         resolve_name: Resolve = resolve,
     ) -> None:
@@ -63,6 +69,9 @@ class EdgeProxy:
             binds: Where declared ports are really bound; one that is not named is bound as declared, on all interfaces.
             time_scale: Every duration of the load balancer times this.
             access_log: Gets a line per request; closed by whoever made it.
+            health_check_log: Gets a line per health check; closed by whoever made it.
+            stickiness_key: Gives the 32 bytes that stickiness cookies are sealed with, when they are first needed;
+                without it they are random, and cookies are worth nothing after a restart.
             clock: The time.
             resolve_name: Gives the addresses of targets that are registered by name.
         """
@@ -70,6 +79,7 @@ class EdgeProxy:
         self._binds = dict(binds or {})
         self._time_scale = time_scale
         self._access_log = access_log
+        self._health_check_log = health_check_log
         self._clock = clock or Clock()
         self._resolve = resolve_name
         self._memo = request_fields_memo()
@@ -79,13 +89,21 @@ class EdgeProxy:
         self._checkers: dict[str, GroupHealthChecker] = {}
         self._target_tls: ssl.SSLContext | None = None
         self._certificates_checked = 0.0
+        self._anomalies_evaluated = 0.0
         self._compiled: Compiled | None = None
         self._applying = asyncio.Lock()
         self.metrics = Metrics()
         self.state = ProxyState.STARTING
         self._pools = TargetPools(self._clock, time_scale=time_scale)
         self._sweep = DeadlineSweep(self._clock.now, time_scale=time_scale)
-        self._compiler = Compiler(dialer=self._pools, metrics=self.metrics, access_log=access_log, clock=self._clock)
+        self._compiler = Compiler(
+            dialer=self._pools,
+            metrics=self.metrics,
+            access_log=access_log,
+            clock=self._clock,
+            time_scale=time_scale,
+            stickiness_key=stickiness_key,
+        )
 
     # ---- life
 
@@ -139,8 +157,7 @@ class EdgeProxy:
         # Transports report their end in the loop's next rounds.
         for _ in range(3):
             await asyncio.sleep(0)
-        if self._access_log is not None:
-            self._access_log.flush()
+        self._flush_logs()
         self.state = ProxyState.STOPPED
 
     # ---- questions
@@ -173,10 +190,19 @@ class EdgeProxy:
                 health_check_port=str(target.port if own_port else group.health_check_port),
                 health=target.health,
                 address=target.address,
+                is_anomalous=target.is_anomalous,
+                is_mitigated=target.weight < 1.0,
             )
-            for target in state.targets.values()
+            for target in (*state.targets.values(), *state.draining.values())
         ]
-        return TargetGroupStatus(group.name, state.arn, state.is_failing_open, targets)
+        return TargetGroupStatus(
+            group.name,
+            state.arn,
+            state.is_failing_open,
+            targets,
+            is_out_of_dns=state.is_out_of_dns,
+            unhealthy_routing_requests=state.unhealthy_routing_requests,
+        )
 
     # ---- applying
 
@@ -244,25 +270,40 @@ class EdgeProxy:
 
     def _update_groups(self, compiled: Compiled) -> None:
         for name in [name for name in self._groups if name not in compiled.groups]:
-            for target in self._groups[name].targets.values():
+            gone = self._groups[name]
+            for target in (*gone.targets.values(), *gone.draining.values()):
                 self._pools.deregister(target)
             checker = self._checkers.pop(name)
             checker.stop()
         for group in compiled.topology.target_groups:
             state = compiled.groups[group.name]
             settings = group.settings
-            change = state.update((target.id, group.port_of(target)) for target in group.targets)
+            change = state.update(
+                ((target.id, group.port_of(target)) for target in group.targets),
+                drain_seconds=settings.deregistration_delay_seconds * self._time_scale,
+            )
             for target in change.removed:
-                self._pools.deregister(target)
+                self._pools.drain(target)
             tls = self._tls_to_targets() if group.protocol == "HTTPS" else None
             for target in state.targets.values():
                 self._pools.register(target, tls)
             state.configure(
                 minimum_healthy_count=settings.minimum_healthy_count,
-                minimum_healthy_percentage=settings.minimum_healthy_percentage or 0,
+                minimum_healthy_percentage=settings.minimum_healthy_percentage,
+                dns_failover_count=settings.dns_failover_count,
+                dns_failover_percentage=settings.dns_failover_percentage,
+                algorithm=settings.algorithm,
+                anomaly_mitigation=settings.anomaly_mitigation,
+                slow_start_seconds=settings.slow_start_seconds * self._time_scale,
             )
-            self._checker(state).apply(group, is_in_use=group.name in compiled.in_use)
+            balancer = compiled.topology.load_balancer_of(group)
+            self._checker(state).apply(
+                group,
+                is_in_use=group.name in compiled.in_use,
+                load_balancer="-" if balancer is None else ids.load_balancer_resource(balancer.name),
+            )
         self._groups = compiled.groups
+        self._finish_draining(self._clock.now())
 
     def _checker(self, state: TargetGroupState) -> GroupHealthChecker:
         checker = self._checkers.get(state.name)
@@ -273,8 +314,14 @@ class EdgeProxy:
                 target_context=self._tls_to_targets,
                 on_moved=self._on_moved,
                 resolve_name=self._resolve,
+                on_checked=None if self._health_check_log is None else self._on_checked,
+                epoch=lambda: self._clock.now() + self._clock.offset,
             )
         return checker
+
+    def _on_checked(self, record: CheckRecord) -> None:
+        assert self._health_check_log is not None
+        self._health_check_log.write(render_check(record))
 
     def _tls_to_targets(self) -> ssl.SSLContext:
         if self._target_tls is None:
@@ -295,13 +342,29 @@ class EdgeProxy:
             listener.check(now)
         self._leaving = [listener for listener in self._leaving if listener.connections]
         self._pools.close_idle(max((each.idle_timeout for each in self._listeners.values()), default=0.0))
-        if self._access_log is not None:
-            self._access_log.flush()
+        self._finish_draining(now)
+        if now - self._anomalies_evaluated >= EVALUATION_SECONDS * self._time_scale:
+            self._anomalies_evaluated = now
+            for group in self._groups.values():
+                group.evaluate_anomalies()
+        self._flush_logs()
         if now - self._certificates_checked >= CERTIFICATE_CHECK_SECONDS:
             self._certificates_checked = now
             for listener in self._listeners.values():
                 if listener.tls is not None and listener.tls.reload_if_changed():
                     _log.info("The certificates of listener %s:%d were reloaded.", listener.protocol, listener.port)
+
+    def _finish_draining(self, now: float) -> None:
+        """Ends what is still running on targets whose deregistration delay is over."""
+        for group in self._groups.values():
+            if group.draining:
+                for target in group.finish_draining(now):
+                    self._pools.end(target)
+
+    def _flush_logs(self) -> None:
+        for log in (self._access_log, self._health_check_log):
+            if log is not None:
+                log.flush()
 
     def __repr__(self) -> str:
         return f"<EdgeProxy {self.state.value} {list(self._listeners.values())}>"

@@ -28,19 +28,30 @@ class ListenerStatus(NamedTuple):
 
 
 class TargetStatus(NamedTuple):
-    """A target as DescribeTargetHealth shows it, and the address that its name stands for."""
+    """A target as DescribeTargetHealth shows it, and the address that its name stands for.
+
+    `is_anomalous` and `is_mitigated` are its AnomalyDetection: Result and MitigationInEffect.
+    """
 
     id: str
     port: int
     health_check_port: str
     health: TargetHealth
     address: str | None
+    is_anomalous: bool = False
+    is_mitigated: bool = False
 
 
 class TargetGroupStatus(NamedTuple):
-    """A target group with its targets."""
+    """A target group with its targets, those that are draining last.
+
+    `is_out_of_dns` says that a real load balancer would take its node out of DNS; `unhealthy_routing_requests` counts
+    the requests that were routed while failing open.
+    """
 
     name: str
     arn: str
     is_failing_open: bool
     targets: list[TargetStatus]
+    is_out_of_dns: bool = False
+    unhealthy_routing_requests: int = 0

@@ -99,6 +99,10 @@ class TargetConnection(asyncio.Protocol):  # hot path
         """The target broke the protocol, or closed too early."""
         self._lose(Outcome.TARGET_CLOSED if self._is_closed else Outcome.TARGET_MALFORMED)
 
+    def cut(self, outcome: Outcome) -> None:
+        """Ends whatever is under way."""
+        self._lose(outcome)
+
     def _lose(self, outcome: Outcome) -> None:
         exchange = self.exchange
         self.abort()

@@ -33,13 +33,14 @@ CONNECT_TIMEOUT: Final = 10.0
 class TargetPool:
     """The connections to one target."""
 
-    __slots__ = ("connections", "idle", "target", "tls")
+    __slots__ = ("connecting", "connections", "idle", "target", "tls")
 
     def __init__(self, target: TargetState, tls: ssl.SSLContext | None) -> None:
         self.target = target
         self.tls = tls
         self.idle: list[TargetConnection] = []
         self.connections: set[TargetConnection] = set()
+        self.connecting: dict[asyncio.Task[None], Exchange] = {}
 
     def take(self) -> TargetConnection | None:  # hot path
         """The idle connection that was used last, if it is still open."""
@@ -59,6 +60,10 @@ class TargetPool:
         if connection in self.idle:
             self.idle.remove(connection)
 
+    def on_connect_ended(self, task: asyncio.Task[None]) -> None:
+        """An attempt to connect is over."""
+        self.connecting.pop(task, None)
+
     def on_opened(self, connection: TargetConnection) -> None:
         """A connection exists."""
         self.connections.add(connection)
@@ -73,6 +78,19 @@ class TargetPool:
         for connection in stale:
             self.idle.remove(connection)
             connection.close()
+
+    def drain(self) -> None:
+        """Closes what is idle, and from now on what would become idle."""
+        self.close_idle()
+        self.idle = _Refusing()
+
+    def cut(self, outcome: Outcome) -> None:
+        """Ends every exchange that is still running here."""
+        for task, exchange in list(self.connecting.items()):
+            exchange.on_target_failed(outcome)
+            task.cancel()
+        for connection in list(self.connections):
+            connection.cut(outcome)
 
     def abort_all(self) -> None:
         """Closes every connection at once."""
@@ -101,14 +119,31 @@ class TargetPools:
         elif pool.tls is not tls:
             self.deregister(target)
             self._pools[target] = TargetPool(target, tls)
+        elif isinstance(pool.idle, _Refusing):
+            pool.idle = []  # registered again while draining
+
+    def drain(self, target: TargetState) -> None:
+        """A target's deregistration delay begins: idle connections close, busy ones finish and are not kept."""
+        pool = self._pools.get(target)
+        if pool is not None:
+            pool.drain()
+
+    def end(self, target: TargetState) -> None:
+        """A target's deregistration delay is over: what is still running ends with a 502.
+
+        Source: user guide, load-balancer-troubleshooting, HTTP 502.
+        """
+        pool = self._pools.get(target)
+        if pool is not None:
+            self.deregister(target)
+            pool.cut(Outcome.DEREGISTERED)
 
     def deregister(self, target: TargetState) -> None:
-        """Closes a target's idle connections; busy ones finish and are not kept."""
+        """Closes a target's idle connections; busy ones finish and are not kept, however long that takes."""
         pool = self._pools.pop(target, None)
         if pool is not None:
-            pool.close_idle()
-            # From now on put() must not keep anything: the pool is out of the sweep's sight.
-            pool.idle = _Refusing()
+            # put() must not keep anything: the pool is out of the sweep's sight.
+            pool.drain()
 
     def dial(self, target: TargetState, exchange: Exchange) -> TargetConnection | None:  # hot path
         """An idle connection now, or None and a call of the exchange later."""
@@ -123,7 +158,9 @@ class TargetPools:
             return connection
         task = asyncio.get_running_loop().create_task(self._connect(pool, exchange))
         self._connecting.add(task)
+        pool.connecting[task] = exchange
         task.add_done_callback(self._connecting.discard)
+        task.add_done_callback(pool.on_connect_ended)
         return None
 
     async def _connect(self, pool: TargetPool, exchange: Exchange) -> None:

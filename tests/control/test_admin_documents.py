@@ -38,6 +38,7 @@ def test_targets_look_as_in_describe_target_health(proxy: Any, timed_out: Target
                 "Reason": "Target.Timeout",
                 "Description": "Request timed out",
             },
+            "AnomalyDetection": {"Result": "normal", "MitigationInEffect": "no"},
             "Address": "127.0.0.1",
         }
     ] == group["TargetHealthDescriptions"]

@@ -42,7 +42,7 @@ def test_a_group_without_targets_is_not_fine(proxy: Any) -> None:
     document = health_document(proxy)
 
     assert ExitCode.NOT_FINE == health_view.verdict(document)
-    assert "app\t-\t-\t-\t-\tNo target is registered" == health_view.as_lines(document).splitlines()[0]
+    assert "app\t-\t-\t-\t-\tNo target is registered\t-" == health_view.as_lines(document).splitlines()[0]
 
 
 def test_a_group_that_nothing_forwards_to_is_not_asked_for_health(proxy: Any, timed_out: TargetHealth) -> None:
@@ -71,7 +71,7 @@ def test_lines_have_columns_separated_by_tabs(proxy: Any, timed_out: TargetHealt
 
     first, _ = health_view.as_lines(health_document(proxy)).splitlines()
 
-    assert "app\t127.0.0.1:8080\t8080\tunhealthy\tTarget.Timeout\tRequest timed out" == first
+    assert "app\t127.0.0.1:8080\t8080\tunhealthy\tTarget.Timeout\tRequest timed out\t-" == first
 
 
 def test_the_table_shows_the_same(proxy: Any, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
@@ -133,3 +133,22 @@ def test_nothing_running_is_not_fine(capsys: pytest.CaptureFixture[str]) -> None
 
     assert ExitCode.NOT_FINE == health_view.show(Address("127.0.0.1", port), as_json=False)
     assert f"No edgeproxy answers at 127.0.0.1:{port}: Connection refused." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("fail_open", "dns_failover", "expected"),
+    [
+        (False, False, "-"),
+        (True, False, "fail open"),
+        (False, True, "DNS failover"),
+        (True, True, "fail open, DNS failover"),
+    ],
+)
+def test_the_last_column_says_what_group_health_does(
+    proxy: Any, healthy: TargetHealth, *, fail_open: bool, dns_failover: bool, expected: str
+) -> None:
+    proxy.set_health(healthy, fail_open=fail_open)
+    document = health_document(proxy)
+    document["TargetGroups"][0]["DnsFailover"] = dns_failover
+
+    assert expected == health_view.as_lines(document).split("\t")[-1]

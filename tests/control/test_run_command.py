@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import pytest
@@ -9,6 +9,11 @@ import pytest
 from edgeproxy.control.addresses import Address
 from edgeproxy.control.exit_codes import ExitCode
 from edgeproxy.control.run_command import RunOptions, run_until_stopped
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.helpers.process import EdgeProxyProcess
 
 APP = Address("127.0.0.1", 8080)
 
@@ -61,3 +66,20 @@ def test_a_file_with_mistakes_is_not_run(tmp_path: Path, capsys: pytest.CaptureF
 def test_a_quick_configuration_with_mistakes_is_not_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert ExitCode.NOT_FINE == run_until_stopped(options(target=[APP], health_codes="all"))
     assert "all" in capsys.readouterr().err
+
+
+def test_the_health_check_log_is_written_to_its_file(
+    run_edgeproxy: Callable[..., EdgeProxyProcess], run_script: Callable[..., int], tmp_path: Path
+) -> None:
+    port = run_script(Path(__file__).resolve().parents[2] / "examples" / "two-services" / "service.py", "app")
+    log = tmp_path / "health.log"
+    edgeproxy = run_edgeproxy(
+        *("run", "--target", f"127.0.0.1:{port}", "--bind", "80=127.0.0.1:0", "--bind", "443=127.0.0.1:0"),
+        *("--admin", "off", "--time-scale", "0.02", "--health-check-log", log),
+    )
+    while not log.read_text():
+        pass  # it is flushed with the next deadline sweep
+    edgeproxy.stop()
+
+    line = log.read_text().splitlines()[0].split(" ")
+    assert ["http", f"127.0.0.1:{port}", "PASS", "200", "-", "127.0.0.1"] == [line[i] for i in (0, 3, 5, 6, 7, 9)]

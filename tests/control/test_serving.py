@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edgeproxy.control.serving import access_log_to
+from edgeproxy.control.serving import log_to
 from edgeproxy.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -241,7 +241,7 @@ def test_a_certificate_that_is_missing_is_exit_code_1(
 
 
 def write_through(place: str) -> None:
-    with access_log_to(place) as log:
+    with log_to("--access-log", place) as log:
         assert log is not None
         log.write("a line\n")
 
@@ -262,12 +262,12 @@ def test_the_access_log_can_go_to_standard_output(capsys: pytest.CaptureFixture[
 
 def test_the_access_log_can_be_off() -> None:
     found: list[AccessLog | None] = []
-    with access_log_to("off") as log:
+    with log_to("--access-log", "off") as log:
         found.append(log)
 
     assert [None] == found
 
 
 def test_an_access_log_that_cannot_be_opened_is_said_to_be(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot be opened: Is a directory"), access_log_to(str(tmp_path)):
+    with pytest.raises(ConfigError, match="cannot be opened: Is a directory"), log_to("--access-log", str(tmp_path)):
         pass

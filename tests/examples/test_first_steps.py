@@ -23,7 +23,7 @@ def test_first_steps(  # one example is one story
     authority = tmp_path / "certs" / "ca.pem"
     https = f"https://localhost:{edgeproxy.listeners[443]}"
 
-    assert (0, f"app\t127.0.0.1:{app_port}\t{app_port}\thealthy\t-\t-\n") == ask_health(edgeproxy)
+    assert (0, f"app\t127.0.0.1:{app_port}\t{app_port}\thealthy\t-\t-\t-\n") == ask_health(edgeproxy)
 
     redirect = curl("--include", f"http://localhost:{edgeproxy.listeners[80]}/hello").splitlines()
     assert "HTTP/1.1 301 Moved Permanently" == redirect[0]

@@ -31,6 +31,7 @@ def test_every_outcome_that_the_load_balancer_decides_has_a_status() -> None:
                 Outcome.TARGET_CLOSED,
                 Outcome.TARGET_MALFORMED,
                 Outcome.SHUTTING_DOWN,
+                Outcome.DEREGISTERED,
             },
         ),
         (503, {Outcome.NO_TARGET}),

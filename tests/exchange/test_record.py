@@ -30,6 +30,7 @@ def test_a_new_record_claims_nothing() -> None:
         "trace_id": "",
         "transformed": None,
         "redirect_url": "",
+        "sticky": None,
         "outcome": Outcome.FORWARDED,
     } == facts
 

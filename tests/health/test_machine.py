@@ -109,6 +109,34 @@ def test_only_visible_changes_are_reported() -> None:
     assert [machine.on_check(event) for event in (PASSED, FAILED, PASSED)] == [False, False, False]
 
 
+@pytest.mark.conformance("health states", "several failed codes stand together", PAGE, status="default")
+@pytest.mark.parametrize(
+    ("statuses", "codes"),
+    [([503, 502], "502, 503"), ([502, 502], "502"), ([404, 503, 502], "502, 503"), ([503, 502, 503, 503], "503")],
+)
+def test_the_codes_of_the_failures_that_count_are_named(*, statuses: list[int], codes: str) -> None:
+    machine = new_target(unhealthy=2)
+    for status in statuses:
+        machine.on_check(response_code_mismatch(status))
+    assert f"Health checks failed with these codes: [{codes}]" == machine.health.description
+
+
+def test_a_failure_without_a_code_names_none() -> None:
+    machine = new_target(unhealthy=2)
+    machine.on_check(response_code_mismatch(503))
+    machine.on_check(TIMED_OUT)
+    assert "Request timed out" == machine.health.description
+    machine.on_check(response_code_mismatch(500))
+    assert "Health checks failed with these codes: [500]" == machine.health.description
+
+
+def test_codes_before_a_pass_are_forgotten() -> None:
+    machine = new_target(unhealthy=3)
+    for result in (response_code_mismatch(500), PASSED, *[response_code_mismatch(503)] * 3):
+        machine.on_check(result)
+    assert "Health checks failed with these codes: [503]" == machine.health.description
+
+
 @pytest.mark.conformance("health states", "initial, first registering and then checking", PAGE)
 def test_new_target_goes_through_two_initial_reasons() -> None:
     machine = new_target()

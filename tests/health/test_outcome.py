@@ -11,6 +11,8 @@ from edgeproxy.health.outcome import (
     TIMED_OUT,
     CheckKind,
     CheckResult,
+    description_of,
+    log_reason,
     name_not_resolved,
     response_code_mismatch,
 )
@@ -55,3 +57,25 @@ def test_every_failure_has_words(kind: CheckKind) -> None:
     result = CheckResult(kind, "x")
     assert result.reason
     assert result.description
+
+
+@pytest.mark.conformance("health-check log", "5xx is TargetError", "load-balancer-health-check-logs")
+@pytest.mark.parametrize(
+    ("result", "reason"),
+    [
+        (PASSED, "-"),
+        (response_code_mismatch(499), "ResponseCodeMismatch"),
+        (response_code_mismatch(500), "TargetError"),
+        (TIMED_OUT, "TimedOut"),
+        (FAILED, "ConnectionReset"),
+        (INTERNAL_ERROR, "InternalError"),
+    ],
+)
+def test_the_log_has_reasons_of_its_own(result: CheckResult, reason: str) -> None:
+    assert reason == log_reason(result)
+
+
+def test_the_latest_failure_describes_and_earlier_codes_join_it() -> None:
+    failures = [response_code_mismatch(503), TIMED_OUT, response_code_mismatch(404)]
+    assert "Health checks failed with these codes: [404, 503]" == description_of(failures)
+    assert "Request timed out" == description_of(failures[:2])

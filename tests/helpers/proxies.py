@@ -75,8 +75,11 @@ class RunningProxy:
         return [target.health.state.value for target in self.targets(group)]
 
     async def healthy(self, group: str = "app") -> None:
-        """Wait until all targets of a group are healthy."""
-        await until(lambda: all(each.health.state is TargetHealthState.HEALTHY for each in self.targets(group)))
+        """Wait until all registered targets of a group are healthy."""
+        leaving = TargetHealthState.DRAINING
+        await until(
+            lambda: {each.health.state for each in self.targets(group)} - {leaving} <= {TargetHealthState.HEALTHY}
+        )
 
     @property
     def connections(self) -> list[ClientConnection]:

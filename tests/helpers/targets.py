@@ -82,7 +82,10 @@ class ScriptedTarget:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._receive_buffer)
         sock.bind((self._host, self.port))
         self.port = sock.getsockname()[1]
-        self._server = await asyncio.start_server(self._on_connection, sock=sock, limit=LIMIT, ssl=self._tls)
+        # A burst that overflows the backlog waits a second for the kernel, which is longer than scaled timeouts.
+        self._server = await asyncio.start_server(
+            self._on_connection, sock=sock, limit=LIMIT, ssl=self._tls, backlog=2048
+        )
 
     async def stop(self) -> None:
         """Refuse connections and end the running conversations."""

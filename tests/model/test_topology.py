@@ -7,7 +7,8 @@ import pytest
 
 from edgeproxy.errors import ConfigError
 from edgeproxy.model import ids
-from edgeproxy.model.action import Action, ForwardConfig, TargetGroupTuple
+from edgeproxy.model.action import Action, ForwardConfig, TargetGroupStickinessConfig, TargetGroupTuple
+from edgeproxy.model.attributes import attributes_from
 from edgeproxy.model.condition import RuleCondition
 from edgeproxy.model.listener import Listener
 from edgeproxy.model.load_balancer import LoadBalancer
@@ -178,3 +179,43 @@ def test_newer_protocol_versions_come_in_over_tls(
     path = "LoadBalancers[0].Listeners[0].DefaultActions[0].TargetGroupArn"
     assert [(path, reason)] == refusals(make)
     assert ["InvalidLoadBalancerAction"] == codes(make)
+
+
+STICKY = attributes_from({"stickiness.enabled": True})
+
+
+def sticky_topology(*refs: str, stickiness: TargetGroupStickinessConfig | None) -> Topology:
+    entries = tuple(TargetGroupTuple(target_group_arn=ref) for ref in refs)
+    config = ForwardConfig(target_groups=entries, target_group_stickiness_config=stickiness)
+    listener = Listener(port=80, protocol="HTTP", default_actions=(Action(type="forward", forward_config=config),))
+    return Topology(
+        load_balancers=(LoadBalancer(name="a", listeners=(listener,)),),
+        target_groups=(
+            TargetGroup(name="app", port=80, target_group_attributes=STICKY),
+            TargetGroup(name="api", port=80),
+        ),
+    )
+
+
+@pytest.mark.conformance(
+    "Target group stickiness", "needed where a group of several is sticky itself", "edit-target-group-attributes"
+)
+@pytest.mark.parametrize("stickiness", [None, TargetGroupStickinessConfig(enabled=False)])
+def test_a_sticky_group_among_several_needs_group_stickiness(
+    stickiness: TargetGroupStickinessConfig | None, refusals: Read
+) -> None:
+    arn = ids.target_group_arn("000000000000", "us-east-1", "app")
+    assert [
+        (
+            "LoadBalancers[0].Listeners[0].DefaultActions[0].ForwardConfig.TargetGroupStickinessConfig",
+            (
+                f"This target group appears behind a rule with group stickiness disabled ({arn}). "
+                "You must enable group stickiness before enabling target stickiness"
+            ),
+        )
+    ] == refusals(lambda: sticky_topology("api", "app", stickiness=stickiness))
+
+
+def test_a_sticky_group_alone_or_with_group_stickiness_is_fine() -> None:
+    sticky_topology("app", stickiness=None)
+    sticky_topology("app", "api", stickiness=TargetGroupStickinessConfig(enabled=True, duration_seconds=60))

@@ -293,3 +293,38 @@ async def test_a_check_that_goes_wrong_inside_does_not_end_the_checks() -> None:
         configuration = forwarding_to(target.port, host="app.test")
         async with running(configuration, time_scale=0.001, resolve_name=resolve_name) as edgeproxy:
             await edgeproxy.healthy()
+
+
+@pytest.mark.conformance("target group health", "thresholds of routing and DNS", "load-balancer-target-groups")
+async def test_a_group_below_its_thresholds_says_so_without_any_unhealthy_target(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "edgeproxy.health")
+    health = "target_group_health."
+    thresholds = (
+        f"TargetGroupAttributes: {{{health}unhealthy_state_routing.minimum_healthy_targets.count: 2, "
+        f"{health}dns_failover.minimum_healthy_targets.count: 2}}"
+    )
+    async with (
+        ScriptedTarget(answering()) as one,
+        ScriptedTarget(answering()) as two,
+        running(forwarding_to(one.port, group=thresholds)) as edgeproxy,
+    ):
+        await edgeproxy.healthy()
+        (group,) = edgeproxy.proxy.target_groups
+        await edgeproxy.ask()
+        (later,) = edgeproxy.proxy.target_groups
+        await edgeproxy.apply(forwarding_to(one.port, two.port, group=thresholds))
+        await edgeproxy.healthy()
+        (again,) = edgeproxy.proxy.target_groups
+
+    assert (True, True) == (group.is_failing_open, group.is_out_of_dns)
+    assert 1 == later.unhealthy_routing_requests - group.unhealthy_routing_requests
+    assert (False, False) == (again.is_failing_open, again.is_out_of_dns)
+    messages = caplog.messages
+    assert "Target group app has too few healthy targets and fails open: requests go to all its targets." in messages
+    assert (
+        "Target group app is below its DNS failover threshold: in AWS the load balancer's node would leave DNS."
+        in messages
+    )
+    assert "Target group app fails open no longer." in messages

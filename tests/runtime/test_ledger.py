@@ -167,3 +167,27 @@ def test_counting_needs_no_log() -> None:
     ledger.close(forwarded().record)
 
     assert 1 == counters.request_count
+
+
+@pytest.mark.conformance("anomaly detection", "signals are 5XX of the target", "edit-target-group-attributes")
+@pytest.mark.parametrize(("status", "errors"), [(200, 0), (404, 0), (500, 1), (503, 1)])
+def test_answers_are_counted_for_anomaly_detection(status: int, errors: int) -> None:
+    book = Book()
+    stage = forwarded(status)
+    book.enter(stage)
+
+    assert (1, errors) == (stage.state.handled, stage.state.errors)
+
+
+@pytest.mark.conformance("anomaly detection", "signals are failed connections", "edit-target-group-attributes")
+@pytest.mark.parametrize(
+    ("outcome", "errors"), [(Outcome.CONNECT_FAILED, 1), (Outcome.TARGET_TLS_FAILED, 1), (Outcome.SHUTTING_DOWN, 0)]
+)
+def test_failed_connections_are_counted_for_anomaly_detection(outcome: Outcome, errors: int) -> None:
+    book = Book()
+    stage = Stage(is_connected=False)
+    stage.client().sends(*GET)
+    stage.refuses(outcome)
+    book.enter(stage)
+
+    assert (1, errors) == (stage.state.handled, stage.state.errors)

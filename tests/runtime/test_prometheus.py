@@ -92,3 +92,24 @@ def test_targets_are_counted_by_health() -> None:
     assert 1 == found["healthy_host_count", "dev", "app"]
     assert 1 == found["un_healthy_host_count", "dev", "app"]
     assert 0 == found["edgeproxy_target_healthy", "dev", "10.0.0.2:80", "app"]
+
+
+@pytest.mark.conformance(
+    "metrics",
+    "AnomalousHostCount, MitigatedHostCount and UnhealthyRoutingRequestCount",
+    "load-balancer-cloudwatch-metrics",
+)
+def test_anomalies_and_fail_open_are_counted() -> None:
+    health = TargetHealth(TargetHealthState.HEALTHY)
+    targets = [
+        TargetStatus("10.0.0.1", 80, "80", health, None, is_anomalous=True, is_mitigated=True),
+        TargetStatus("10.0.0.2", 80, "80", health, None, is_mitigated=True),
+    ]
+    arn = TOPOLOGY.target_group_arn(GROUP)
+    group = TargetGroupStatus("app", arn, False, targets, unhealthy_routing_requests=7)
+    lines = render(Metrics(), [group], TOPOLOGY).decode().splitlines()
+
+    labels = '{load_balancer="dev",target_group="app"}'
+    assert f"aws_applicationelb_anomalous_host_count{labels} 1.0" in lines
+    assert f"aws_applicationelb_mitigated_host_count{labels} 2.0" in lines
+    assert f"aws_applicationelb_unhealthy_routing_request_count_total{labels} 7.0" in lines

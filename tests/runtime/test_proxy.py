@@ -392,3 +392,47 @@ async def test_a_listener_changes_requests_and_responses(tmp_path: Path, locator
     assert "max-age=1" == answer.headers["strict-transport-security"]
     assert (500, "max-age=1") == (failure.status, failure.headers["strict-transport-security"])
     assert "server" not in failure.headers
+
+
+# ---- algorithms
+
+
+@pytest.mark.conformance("anomaly mitigation", "evaluated every 5 s while serving", "edit-target-group-attributes")
+async def test_a_target_that_fails_gets_fewer_requests_under_mitigation() -> None:
+    """Health checks pass all the time: anomalies are found in what clients get."""
+    attributes = (
+        "TargetGroupAttributes: {load_balancing.algorithm.type: weighted_random, "
+        "load_balancing.algorithm.anomaly_mitigation: 'on'}"
+    )
+    async with (
+        ScriptedTarget(answering(status="500 X")) as failing,
+        ScriptedTarget(answering()) as one,
+        ScriptedTarget(answering()) as two,
+        running(forwarding_to(failing.port, one.port, two.port, group=attributes), time_scale=0.01) as edgeproxy,
+    ):
+        await edgeproxy.healthy()
+        client = await edgeproxy.connect()
+        while not edgeproxy.targets()[0].is_mitigated:
+            await client.ask("GET /")
+        found = [(each.is_anomalous, each.is_mitigated) for each in edgeproxy.targets()]
+
+    assert [(True, True), (False, False), (False, False)] == found
+
+
+async def test_the_least_busy_target_gets_the_request() -> None:
+    gate = asyncio.Event()
+    attributes = "TargetGroupAttributes: {load_balancing.algorithm.type: least_outstanding_requests}"
+    async with (
+        ScriptedTarget(gated(gate, OK)) as slow,
+        ScriptedTarget(answering(b"quick")) as quick,
+        running(forwarding_to(slow.port, quick.port, group=attributes)) as edgeproxy,
+    ):
+        await edgeproxy.healthy()
+        waiting = [await edgeproxy.connect() for _ in range(2)]
+        for client in waiting:
+            await client.send(request("GET /"))
+        await until(lambda: slow.heads)
+        bodies = {(await edgeproxy.ask()).body for _ in range(6)}
+        gate.set()
+
+    assert {b"quick"} == bodies

@@ -93,12 +93,9 @@ def test_yaml_booleans_are_text_where_text_is_wanted(written: str, expected: str
 
 @pytest.mark.parametrize(("written", "expected"), [("true", True), ("on", True), ('"true"', True), ("False", False)])
 def test_booleans_have_many_spellings(written: str, expected: bool) -> None:
-    text = f"{{TargetGroups: [{{TargetGroupArn: a}}], TargetGroupStickinessConfig: {{Enabled: {written}}}}}"
-    if expected:
-        first, *_ = problems(text, ForwardConfig)
-        assert first.endswith("is not supported yet")
-    else:
-        assert decode(text, ForwardConfig).target_group_stickiness_config.enabled is False
+    stickiness = f"{{Enabled: {written}, DurationSeconds: 60}}"
+    text = f"{{TargetGroups: [{{TargetGroupArn: a}}], TargetGroupStickinessConfig: {stickiness}}}"
+    assert expected is decode(text, ForwardConfig).target_group_stickiness_config.enabled
 
 
 @pytest.mark.parametrize(

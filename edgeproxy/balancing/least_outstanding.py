@@ -1,0 +1,50 @@
+"""Least outstanding requests: the target with the fewest requests in progress.
+
+Every request that was sent to a target and not answered yet counts, whatever connection carries it. How ties are broken
+is not documented; they are served in turn here (unconfirmed). Source: user guide, load-balancer-target-groups, section
+routing algorithms.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edgeproxy.balancing.target_state import TargetState
+
+
+class LeastOutstanding:
+    """The choice of one target group; looks at every target of the pool."""
+
+    # hot path
+    __slots__ = ("_cursor", "_pool")
+
+    def __init__(self) -> None:
+        self._pool: tuple[TargetState, ...] = ()
+        self._cursor = 0
+
+    def use(self, pool: Sequence[TargetState]) -> None:
+        """From now on choose among these."""
+        self._pool = tuple(pool)
+        if self._pool:
+            self._cursor %= len(self._pool)
+
+    def pick(self) -> TargetState | None:
+        """The least busy target, the next in turn among equals; None if the pool is empty."""
+        pool = self._pool
+        size = len(pool)
+        if not size:
+            return None
+        chosen = self._cursor
+        least = pool[chosen].outstanding
+        if least:
+            for place in (*range(chosen + 1, size), *range(chosen)):
+                outstanding = pool[place].outstanding
+                if outstanding < least:
+                    chosen, least = place, outstanding
+                    if not least:
+                        break
+        self._cursor = (chosen + 1) % size
+        return pool[chosen]
