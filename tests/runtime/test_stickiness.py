@@ -181,3 +181,23 @@ async def test_an_encoded_cookie_stands_in_the_log() -> None:
 
     reasons = [re.findall(r'"[^"]*"', line)[7] for line in stream.getvalue().splitlines()]
     assert ['"AWSALBTGCookieInvalid"', '"-"'] == reasons
+
+
+async def test_a_sticky_rule_with_a_transform_does_both_and_logs_both() -> None:
+    stream = io.StringIO()
+    log = AccessLog(stream)
+    rule = (
+        "[{Priority: 1, Conditions: [{Field: path-pattern, Values: [/*]}], "
+        "Transforms: [{Type: url-rewrite, UrlRewriteConfig: {Rewrites: [{Regex: ^/, Replace: /app/}]}}], "
+        "Actions: [{Type: forward, TargetGroupArn: app}]}]"
+    )
+    async with (
+        ScriptedTarget(answering()) as target,
+        running(forwarding_to(target.port, group=STICKY, rules=rule), access_log=log) as edgeproxy,
+    ):
+        answer = await edgeproxy.ask()
+    log.close()
+
+    assert target.heads[0].startswith(b"GET /app/ HTTP/1.1\r\n")
+    assert "AWSALB" in answer.headers["set-cookie"]
+    assert '"rewrite,forward"' in stream.getvalue()
