@@ -47,7 +47,7 @@ def explain_request(
         _show(question, no_listener(topology, question), as_json=as_json)
         return ExitCode.NOT_FINE
     key = existing_key(certs_dir) if certs_dir is not None else None
-    explanation = explain(topology, *found, question, key=key)
+    explanation = explain(topology, *found, question, key=key, base_dir=path.parent)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(explanation), indent=2))
         return ExitCode.FINE
@@ -87,6 +87,8 @@ def no_listener(topology: Topology, question: Question) -> str:
 def lines_of(found: Explanation) -> Iterator[str]:
     """The explanation in lines, from the listener down to the answer."""
     yield f"listener {found.listener} of {found.load_balancer}"
+    if found.certificate:
+        yield found.certificate
     if found.refusal:
         yield f"answered with {found.status} before any rule is asked: {found.refusal}"
     else:

@@ -6,11 +6,13 @@ Every verdict comes from the code that routes requests; nothing is decided here.
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from edgeproxy.control.addresses import join_host_port
+from edgeproxy.control.explain_certificate import presented_certificate
 from edgeproxy.control.explain_target import Situation, target_lines
 from edgeproxy.errors import ProtocolError
 from edgeproxy.exchange.actions import MAX_LOCATION, redirect_input
@@ -124,6 +126,7 @@ class Explanation(_Part, frozen=True):
         source_ip: The client's address.
         load_balancer: The name.
         listener: `HTTP:80`.
+        certificate: Which one an HTTPS listener presents, and why.
         refusal: Why it is answered before any rule is asked.
         status: Of an answer by the load balancer itself.
         path: What rules see, where that differs from what was sent.
@@ -145,6 +148,7 @@ class Explanation(_Part, frozen=True):
     source_ip: str
     load_balancer: str
     listener: str
+    certificate: str = ""
     refusal: str = ""
     status: int = 0
     path: str = ""
@@ -168,9 +172,21 @@ def explain(
     question: Question,
     *,
     key: bytes | None = None,
+    base_dir: Path = Path(),
 ) -> Explanation:
-    """What would become of a request on this listener; `key` reads the stickiness cookies it carries."""
+    """What would become of a request on this listener.
+
+    Args:
+        topology: What is configured.
+        load_balancer: The listener's.
+        listener: That the client connects to.
+        question: The request.
+        key: Reads the stickiness cookies that it carries.
+        base_dir: Where relative paths of certificates start.
+    """
+    is_https = listener.protocol == "HTTPS"
     found: dict[str, Any] = {
+        "certificate": presented_certificate(listener, question.server_name, base_dir) if is_https else "",
         "method": question.method,
         "url": question.url,
         "source_ip": question.source_ip,
@@ -181,7 +197,7 @@ def explain(
     }
     head = _readable_head(question, load_balancer, found)
     if head is not None:
-        situation = Situation(topology, listener.protocol == "HTTPS", key, time.time())
+        situation = Situation(topology, is_https, key, time.time())
         _explain_routing(situation, load_balancer, listener, head, found)
     return Explanation(**found)
 

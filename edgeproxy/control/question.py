@@ -25,6 +25,7 @@ class Question:
         method: As typed; methods are case-sensitive.
         url: As typed.
         protocol: `HTTP` or `HTTPS`, the listener's name for the URL's scheme.
+        server_name: The host of the URL, which a TLS client asks for.
         port: The port that the client connects to.
         target: Path and query as they would be sent.
         source_ip: The client's address.
@@ -34,6 +35,7 @@ class Question:
     method: str
     url: str
     protocol: str
+    server_name: str
     port: int
     target: str
     source_ip: str
@@ -58,6 +60,7 @@ class Question:
             method=method,
             url=url,
             protocol=parts.scheme.upper(),
+            server_name=parts.hostname,
             port=parts.port or default_port,
             target=(parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
             source_ip=str(ipaddress.ip_address(source_ip)),
