@@ -191,7 +191,11 @@ class RequestForwarding:  # hot path
         # One statement of the length, whatever the client made of it, in the place of its first one.
         is_chunked = fields.body_length == CHUNKED
         kind, value = ("transfer-encoding", "chunked") if is_chunked else ("content-length", str(fields.body_length))
-        framing = next((index for index, name, _ in fields.special if name == kind), -1)
+        framing = -1
+        for position, name, _ in fields.special:
+            if name == kind:
+                framing = position
+                break
         for index, name, _ in reversed(fields.special):
             if index == framing:
                 lines[index] = f"{lines[index].partition(':')[0]}: {value}"
@@ -281,23 +285,23 @@ def _encode_response_head(
     head: ResponseHead, mode: BodyMode, date: str, added: ResponseHeaders, *, keep_alive: bool
 ) -> tuple[bytes, bool]:
     """The encoded head, and whether it is the same every time."""
-    special, lines = head.special, head.lines
+    lines = head.lines
     rest = lines.copy()
-    for index in sorted((index for indices in special.values() for index in indices), reverse=True):
-        del rest[index]
-    front = [f"HTTP/1.1 {head.status_line}"]
-    has_date = "date" in special
-    front.append(lines[special["date"][0]] if has_date else f"Date: {date}")
-    if "content-type" in special:
-        front.append(lines[special["content-type"][0]])
-    if mode is BodyMode.CHUNKED:
-        front.append("Transfer-Encoding: chunked")
-    elif mode is BodyMode.AS_RECEIVED:
+    known: dict[str, str] = {}
+    for position, name, _ in reversed(head.special):
+        del rest[position]
+        # Backwards, so that the first of several stays.
+        known[name] = lines[position]
+    front = [f"HTTP/1.1 {head.status_line}", known.get("date") or f"Date: {date}"]
+    names = ["content-type"]
+    if mode is BodyMode.AS_RECEIVED:
         # A HEAD's or a 304's answer may state a transfer coding that no body shows; a 204's may not, and there are
         # clients that would wait for the chunks (RFC 9112 section 6.1).
-        for name in ("content-length", "transfer-encoding")[: 1 if head.status == 204 else 2]:
-            front += [lines[index] for index in special.get(name, ())]
+        names += ("content-length",) if head.status == 204 else ("content-length", "transfer-encoding")
+    front += [known[name] for name in names if name in known]
+    if mode is BodyMode.CHUNKED:
+        front.append("Transfer-Encoding: chunked")
     front.append("Connection: keep-alive" if keep_alive else "Connection: close")
     rest = added.added_to(rest)
     rest.append("\r\n")
-    return "\r\n".join(front + rest).encode("latin-1"), has_date
+    return "\r\n".join(front + rest).encode("latin-1"), "date" in known

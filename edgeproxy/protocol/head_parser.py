@@ -15,7 +15,7 @@ from typing import Final
 from edgeproxy.errors import ProtocolError
 from edgeproxy.protocol import tolerant
 from edgeproxy.protocol.framing import request_body_length, response_body_length
-from edgeproxy.protocol.header_lines import KnownLines, SpecialField, UnusualLineError, read_lines
+from edgeproxy.protocol.header_lines import KnownLines, UnusualLineError, read_lines, special_fields
 from edgeproxy.protocol.limits import MAX_HEADER_LINE
 from edgeproxy.protocol.message import Field, RequestFields, RequestHead, ResponseHead, split_lines
 
@@ -58,16 +58,12 @@ def parse_request_fields(section: bytes, known: KnownLines | None = None) -> Req
         known = known_request_lines()
     is_ambiguous = False
     try:
-        lines, special = read_lines(section.decode("latin-1"), known, max_size=MAX_HEADER_LINE)
+        lines, seen = read_lines(section.decode("latin-1"), known, max_size=MAX_HEADER_LINE)
     except UnusualLineError:
         fields, is_ambiguous = tolerant.parse_fields(section)
         lines = [f"{name}: {value}" if value else f"{name}:" for name, value in fields]
-        special = [
-            SpecialField(index, name.lower(), value)
-            for index, (name, value) in enumerate(fields)
-            if name.lower() in _REQUEST_FIELDS
-        ]
-    parsed = RequestFields(lines, special, len(section))
+        seen = [(lower := name.lower(), value, lower in _REQUEST_FIELDS) for name, value in fields]
+    parsed = RequestFields(lines, seen, len(section))
     parsed.is_ambiguous = is_ambiguous
     _interpret(parsed)
     return parsed
@@ -198,20 +194,15 @@ def parse_response_head(data: bytes, known: KnownLines | None = None) -> Respons
     if match is None:
         raise ProtocolError(502, f"the target's status line {line[:60]!r} is not HTTP/1")
     try:
-        lines, special = read_lines(section, known)
+        lines, seen = read_lines(section, known)
     except UnusualLineError:
         raise ProtocolError(502, "the target sent a malformed header line") from None
     minor, status_line, status = match.groups()
-    head = ResponseHead(int(status), status_line, int(minor), lines, len(data))
+    head = ResponseHead(int(status), status_line, int(minor), lines, special_fields(seen), len(data))
     lengths: list[str] = []
     encodings: list[str] = []
     tokens: set[str] = set()
-    indices = head.special
-    for index, name, value in special:
-        if name in indices:
-            indices[name].append(index)
-        else:
-            indices[name] = [index]
+    for _, name, value in head.special:
         if name == "content-length":
             lengths.append(value)
         elif name == "transfer-encoding":

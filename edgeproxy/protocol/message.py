@@ -11,10 +11,12 @@ from __future__ import annotations
 import string
 from typing import TYPE_CHECKING, Any, Final
 
+from edgeproxy.protocol.header_lines import special_fields
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edgeproxy.protocol.header_lines import SpecialField
+    from edgeproxy.protocol.header_lines import KnownLine, SpecialField
 
 Field = tuple[str, str]
 """A header's name as received and its value without surrounding white space."""
@@ -61,7 +63,7 @@ class RequestFields:  # hot path
     """
 
     __slots__ = (
-        "_by_name",
+        "_seen",
         "body_length",
         "connection_tokens",
         "derived",
@@ -81,9 +83,11 @@ class RequestFields:  # hot path
         "wants_keep_alive",
     )
 
-    def __init__(self, lines: list[str], special: list[SpecialField], size: int) -> None:
+    def __init__(self, lines: list[str], seen: list[KnownLine], size: int) -> None:
+        """`seen` is what is known about each of the lines."""
         self.lines = lines
-        self.special = special
+        self._seen = seen
+        self.special = special_fields(seen)
         self.size = size
         self.host = ""
         self.host_count = 0
@@ -99,7 +103,6 @@ class RequestFields:  # hot path
         self.trace_id = ""
         self.unsupported_coding = False
         self.derived: Any = None
-        self._by_name: dict[str, list[str]] | None = None
 
     @property
     def fields(self) -> list[Field]:
@@ -108,12 +111,7 @@ class RequestFields:  # hot path
 
     def values(self, name: str) -> Sequence[str]:
         """The values of one header, given in lower case, in the order received; empty when it is absent."""
-        if self._by_name is None:
-            by_name: dict[str, list[str]] = {}
-            for field_name, value in self.fields:
-                by_name.setdefault(field_name.lower(), []).append(value)
-            self._by_name = by_name
-        return self._by_name.get(name, ())
+        return [value for seen, value, _ in self._seen if seen == name]
 
 
 class RequestHead:  # hot path
@@ -198,7 +196,7 @@ class ResponseHead:  # hot path
         status_line: `200 OK`: code and reason phrase as the target sent them.
         version_minor: 1 for HTTP/1.1, 0 for HTTP/1.0.
         lines: All headers as text, one line each, in the order received.
-        special: The indices of the fields that mean something to a codec or a proxy, by lower-cased name.
+        special: The fields that mean something to a codec or a proxy, in the same order.
         body_length: Bytes of the body as the fields state it, CHUNKED or UNTIL_CLOSE; whether a body follows at all
         also
             depends on the request's method.
@@ -219,12 +217,21 @@ class ResponseHead:  # hot path
         "version_minor",
     )
 
-    def __init__(self, status: int, status_line: str, version_minor: int, lines: list[str], size: int) -> None:
+    # Positional, like RequestHead.
+    def __init__(
+        self,
+        status: int,
+        status_line: str,
+        version_minor: int,
+        lines: list[str],
+        special: list[SpecialField],
+        size: int,
+    ) -> None:
         self.status = status
         self.status_line = status_line
         self.version_minor = version_minor
         self.lines = lines
-        self.special: dict[str, list[int]] = {}
+        self.special = special
         self.size = size
         self.body_length = UNTIL_CLOSE
         self.is_reusable = version_minor == 1

@@ -6,9 +6,9 @@ from edgeproxy.protocol.header_lines import (
     MAX_KNOWN_LINE_SIZE,
     MAX_KNOWN_LINES,
     KnownLines,
-    SpecialField,
     UnusualLineError,
     read_lines,
+    special_fields,
 )
 
 SPECIAL = ("host", "date")
@@ -20,8 +20,10 @@ def known() -> KnownLines:
 
 
 def test_special_fields_come_with_their_index_and_without_white_space(known: KnownLines) -> None:
-    expected = (["A: 1", "HOST:\t b.test "], [SpecialField(1, "host", "b.test")])
-    assert expected == read_lines("A: 1\r\nHOST:\t b.test \r\n", known)
+    lines, seen = read_lines("A: 1\r\nHOST:\t b.test \r\n", known)
+    assert ["A: 1", "HOST:\t b.test "] == lines
+    assert [("a", "1", False), ("host", "b.test", True)] == seen
+    assert [(1, "host", "b.test")] == special_fields(seen)
 
 
 def test_a_known_line_gives_what_it_gave_at_first(known: KnownLines) -> None:
@@ -55,5 +57,5 @@ def test_what_is_remembered_is_bounded_in_number(known: KnownLines) -> None:
 
 def test_long_lines_are_read_and_not_remembered(known: KnownLines) -> None:
     line = f"Date: {'x' * MAX_KNOWN_LINE_SIZE}"
-    assert [SpecialField(0, "date", "x" * MAX_KNOWN_LINE_SIZE)] == read_lines(f"{line}\r\n", known)[1]
+    assert [("date", "x" * MAX_KNOWN_LINE_SIZE, True)] == read_lines(f"{line}\r\n", known)[1]
     assert {} == known
