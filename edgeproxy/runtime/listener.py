@@ -76,6 +76,8 @@ class ListenerSocket:
         self._memo = memo
         self._sockets: list[socket.socket] = []
         self._servers: list[asyncio.Server] = []
+        self._prepared: list[asyncio.Server] = []
+        self._next_tls = tls
         self.addresses: list[tuple[str, int]] = []
 
     @property
@@ -94,25 +96,49 @@ class ListenerSocket:
             host, port = sock.getsockname()[:2]
             self.addresses.append((host, port))
 
-    async def serve(self, tls: ListenerTls | None) -> None:
-        """Accepts with this TLS from now on.
+    async def prepare(self, tls: ListenerTls | None) -> None:
+        """Gets ready to accept with this TLS; everything that may fail happens here, and nothing is visible yet.
 
         Each set of servers has its own copies of the sockets, so the kernel's queue outlives a change and no client is
         turned away.
+
+        Raises:
+            BindError: the process has no file descriptor left for the copies.
         """
+        self.discard()
         if self._servers and tls is self.tls:
             return
-        before, self._servers = self._servers, []
-        self.tls = tls
+        self._next_tls = tls
+        try:
+            for sock in self._sockets:
+                server = await asyncio.get_running_loop().create_server(
+                    self._connection,
+                    sock=sock.dup(),
+                    backlog=ACCEPTS_IN_A_ROW,
+                    ssl=tls.context if tls is not None else None,
+                    ssl_handshake_timeout=max(60.0 * self.time_scale, 1.0) if tls is not None else None,
+                    start_serving=False,
+                )
+                self._prepared.append(server)
+        except OSError as error:
+            self.discard()
+            raise BindError(*self.addresses[0], error.strerror or str(error)) from error
+
+    def discard(self) -> None:
+        """Forgets what `prepare` made."""
+        for server in self._prepared:
+            server.close()
+        self._prepared.clear()
+
+    async def serve(self) -> None:
+        """Accepts as prepared from now on."""
+        if not self._prepared:
+            return
+        before, self._servers, self._prepared = self._servers, self._prepared, []
+        self.tls = self._next_tls
+        for server in self._servers:
+            await server.start_serving()
         for sock in self._sockets:
-            server = await asyncio.get_running_loop().create_server(
-                self._connection,
-                sock=sock.dup(),
-                backlog=ACCEPTS_IN_A_ROW,
-                ssl=tls.context if tls is not None else None,
-                ssl_handshake_timeout=max(60.0 * self.time_scale, 1.0) if tls is not None else None,
-            )
-            self._servers.append(server)
             sock.listen(BACKLOG)
         for server in before:
             server.close()
@@ -122,6 +148,7 @@ class ListenerSocket:
 
     def stop_accepting(self) -> None:
         """Closes the listening sockets; connections go on."""
+        self.discard()
         for server in self._servers:
             server.close()
         self._servers.clear()

@@ -133,7 +133,7 @@ class EdgeProxy:
             compiled = self._compiler.compile(topology, self._groups)
             tls = {key: self._tls_for(key, wanted) for key, wanted in compiled.listeners.items()}
             opened = await self._open_new(compiled, tls)
-            await self._commit(compiled, tls, opened)
+            await self._commit(compiled, opened)
 
     async def stop(self, grace_seconds: float) -> None:
         """Stops accepting, lets running requests finish for at most `grace_seconds`, and closes everything."""
@@ -221,7 +221,7 @@ class EdgeProxy:
     async def _open_new(
         self, compiled: Compiled, tls: Mapping[ListenerKey, ListenerTls | None]
     ) -> dict[ListenerKey, ListenerSocket]:
-        """The listeners that are not open yet, bound but not known to anybody; all or none."""
+        """The listeners that are not open yet, bound but not known to anybody, and all prepared; all or none."""
         opened: dict[ListenerKey, ListenerSocket] = {}
         try:
             for key, wanted in compiled.listeners.items():
@@ -240,7 +240,11 @@ class EdgeProxy:
                 )
                 listener.bind(self._binds.get(listener.port, Bind(None, listener.port)))
                 opened[key] = listener
+            for key in compiled.listeners:
+                await (opened.get(key) or self._listeners[key]).prepare(tls[key])
         except EdgeProxyError:
+            for listener in self._listeners.values():
+                listener.discard()
             for listener in opened.values():
                 listener.stop_accepting()
             raise
@@ -249,7 +253,6 @@ class EdgeProxy:
     async def _commit(
         self,
         compiled: Compiled,
-        tls: Mapping[ListenerKey, ListenerTls | None],
         opened: Mapping[ListenerKey, ListenerSocket],
     ) -> None:
         """From here on nothing can fail. One swap: nothing awaits before every listener has its new context."""
@@ -265,8 +268,8 @@ class EdgeProxy:
             listener.client_keep_alive = wanted.settings.client_keep_alive_seconds * self._time_scale
         self._listeners = {key: opened.get(key) or self._listeners[key] for key in compiled.listeners}
         self._compiled = compiled
-        for key, listener in list(self._listeners.items()):
-            await listener.serve(tls[key])
+        for listener in list(self._listeners.values()):
+            await listener.serve()
 
     def _update_groups(self, compiled: Compiled) -> None:
         for name in [name for name in self._groups if name not in compiled.groups]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
+import socket
 import ssl
 from typing import TYPE_CHECKING
 
@@ -23,7 +25,6 @@ from tests.helpers.wait import until
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from edgeproxy.runtime.tls import ListenerTls
     from tests.helpers.conversation import Message
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -224,9 +225,9 @@ async def test_all_listeners_change_in_one_moment(monkeypatch: pytest.MonkeyPatc
     """A group that goes must not be missed by a listener whose turn has not come while another one opens."""
     serve, gate = ListenerSocket.serve, asyncio.Event()
 
-    async def serve_late(listener: ListenerSocket, tls: ListenerTls | None) -> None:
+    async def serve_late(listener: ListenerSocket) -> None:
         await gate.wait()
-        await serve(listener, tls)
+        await serve(listener)
 
     async with ScriptedTarget(answering(b"target")) as target, running(forwarding_to(target.port)) as edgeproxy:
         client = await edgeproxy.connect()
@@ -240,6 +241,30 @@ async def test_all_listeners_change_in_one_moment(monkeypatch: pytest.MonkeyPatc
         bodies.append((await edgeproxy.ask(declared=81)).body)
 
     assert [b"target", b"itself", b"itself"] == bodies
+
+
+async def test_a_reload_without_file_descriptors_left_changes_nothing(
+    tmp_path: Path, locator: FileCertificateLocator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """New servers need copies of the sockets; they are made before anything is swapped."""
+
+    def no_copy(_: socket.socket) -> socket.socket:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    certificate(tmp_path / "one.pem", "one.test")
+    certificate(tmp_path / "two.pem", "two.test")
+    async with running(https("one.pem"), certificates=locator) as edgeproxy:
+        running_before = edgeproxy.proxy.topology
+        with monkeypatch.context() as patch:
+            patch.setattr(socket.socket, "dup", no_copy)
+            with pytest.raises(BindError, match="Too many open files"):
+                await edgeproxy.apply(https("one.pem", "two.pem"))
+        assert running_before is edgeproxy.proxy.topology
+        before = await ask_over_tls(edgeproxy, "one.test")
+        await edgeproxy.apply(https("one.pem", "two.pem"))
+        after = await ask_over_tls(edgeproxy, "two.test")
+
+    assert (200, 200) == (before.status, after.status)
 
 
 async def test_attributes_of_the_load_balancer_are_followed() -> None:
