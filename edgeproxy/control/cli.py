@@ -21,6 +21,7 @@ from edgeproxy.control.options import (
     admin_address,
     certs_dir_option,
     each,
+    finite,
     header_pair,
     option,
     target_address,
@@ -97,6 +98,7 @@ def main() -> None:
 @option(
     "--time-scale",
     type=click.FloatRange(min=0, min_open=True),
+    callback=finite,
     default=1.0,
     show_default=True,
     help="Multiply every duration of the load balancer, so that a test need not wait.",
@@ -114,7 +116,12 @@ def main() -> None:
 )
 @certs_dir_option
 @option(
-    "--drain-seconds", type=click.FloatRange(min=0), default=30.0, show_default=True, help="How long a stop may take."
+    "--drain-seconds",
+    type=click.FloatRange(min=0),
+    callback=finite,
+    default=30.0,
+    show_default=True,
+    help="How long a stop may take.",
 )
 @log_format_option
 def run(**options: Any) -> None:

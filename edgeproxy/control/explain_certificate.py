@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
 
 def presented_certificate(listener: Listener, host: str, base_dir: Path) -> str:
-    """A line for an HTTPS listener; relative paths of certificates start at `base_dir`."""
+    """The certificate of an HTTPS listener and why; relative paths of certificates start at `base_dir`."""
     default, *others = listener.certificates
     if _is_address(host):
-        return f"certificate: {default.certificate_arn}, the default, because a client sends no name for an address"
+        return f"{default.certificate_arn}, the default, because a client sends no name for an address"
     try:
         found = _named(others, listener, host.lower(), base_dir)
     except ConfigError as error:
-        return f"certificate: cannot be told, because {error.reason}"
+        return f"cannot be told, because {error.reason}"
     if found is None:
-        return f"certificate: {default.certificate_arn}, the default, because no other carries the name {host}"
+        return f"{default.certificate_arn}, the default, because no other carries the name {host}"
     arn, name = found
-    return f"certificate: {arn}, because it carries the name {name}"
+    return f"{arn}, because it carries the name {name}"
 
 
 def _named(certificates: list[Certificate], listener: Listener, host: str, base_dir: Path) -> tuple[str, str] | None:

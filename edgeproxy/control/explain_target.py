@@ -51,9 +51,9 @@ def target_lines(action: Action, head: RequestHead, situation: Situation) -> Ite
     if config is not None and config.enabled:
         stickiness = GroupStickiness(states.values(), sealer, config.duration_seconds or 0, is_https=situation.is_https)
         reception = stickiness.receive(visit)
-        yield f"  target group stickiness for {config.duration_seconds} seconds: {reception.reason}"
+        yield f"target group stickiness for {config.duration_seconds} seconds: {reception.reason}"
         if reception.group is not None:
-            yield f"  target group {reception.group.name}: {reception.reason}"
+            yield f"target group {reception.group.name}: {reception.reason}"
             groups = {reception.group.name: groups[reception.group.name]}
     for name, group in groups.items():
         yield from _target_in(group, states[name], sealer, visit, is_https=situation.is_https)
@@ -87,10 +87,10 @@ def _target_in(
         target, reason, *_ = policy.receive(visit)
         is_app = settings.stickiness_type == "app_cookie"
         seconds = settings.app_cookie_duration_seconds if is_app else settings.lb_cookie_duration_seconds
-        yield f"  stickiness of {group.name}: {settings.stickiness_type} for {seconds} seconds: {reason}"
+        yield f"stickiness of {group.name}: {settings.stickiness_type} for {seconds} seconds: {reason}"
     elif len(state.targets) < 2:
         return
     if target is not None:
-        yield f"  target {target.label}: {reason}"
+        yield f"target {target.label}: {reason}"
     elif (picked := state.pick()) is not None:
-        yield f"  target {picked.label}: the first choice of {settings.algorithm} while all are healthy"
+        yield f"target {picked.label}: the first choice of {settings.algorithm} while all are healthy"

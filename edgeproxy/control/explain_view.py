@@ -88,7 +88,7 @@ def lines_of(found: Explanation) -> Iterator[str]:
     """The explanation in lines, from the listener down to the answer."""
     yield f"listener {found.listener} of {found.load_balancer}"
     if found.certificate:
-        yield found.certificate
+        yield f"certificate: {found.certificate}"
     if found.refusal:
         yield f"answered with {found.status} before any rule is asked: {found.refusal}"
     else:
@@ -133,7 +133,7 @@ def _answer_lines(found: Explanation) -> Iterator[str]:
     elif found.action == "forward":
         for group in found.target_groups:
             yield _group_line(group, is_only=len(found.target_groups) == 1)
-        yield from found.target_choice
+        yield from (f"  {line}" for line in found.target_choice)
         yield "the target would see:"
         yield from (f"  {line}" for line in found.target_head)
     else:

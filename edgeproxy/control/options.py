@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -53,6 +54,13 @@ def each(parse: Callable[[str], Parsed]) -> Callable[[click.Context, click.Param
             raise click.BadParameter(str(error), ctx=ctx, param=param) from error
 
     return parse_all
+
+
+def finite(ctx: click.Context, param: click.Parameter, value: float) -> float:
+    """A number that a timer can take: `nan` and `inf` pass click's range check."""
+    if not math.isfinite(value):
+        raise click.BadParameter(f"{value} is not a number of finite size.", ctx=ctx, param=param)
+    return value
 
 
 def target_address(text: str) -> Address:

@@ -143,3 +143,11 @@ def test_asking_for_health_imports_nothing_slow() -> None:
 
     assert {"edgeproxy.control.health_view"} <= set(loaded)
     assert set() == {"aiohttp", "asyncio", "cryptography", "msgspec", "rich", "ssl", "yaml"} & set(loaded)
+
+
+@pytest.mark.parametrize("name", ["--time-scale", "--drain-seconds"])
+@pytest.mark.parametrize("value", ["nan", "inf"])
+def test_a_duration_is_of_finite_size(name: str, value: str, file: Path) -> None:
+    result = invoke("run", "-c", str(file), name, value)
+    assert 2 == result.exit_code
+    assert f"{value} is not a number of finite size." in result.output

@@ -52,11 +52,11 @@ FILES = ("default.test.pem", "app.test.pem", "any.app.test.pem")
     ],
 )
 def test_the_certificate_is_the_one_that_carries_the_name(host: str, expected: str, folder: Path) -> None:
-    assert f"certificate: {expected}" == presented_certificate(listener(*FILES), host, folder)
+    assert expected == presented_certificate(listener(*FILES), host, folder)
 
 
 def test_a_development_certificate_carries_the_names_of_the_rules(folder: Path) -> None:
-    expected = "certificate: dev, because it carries the name shop.localhost"
+    expected = "dev, because it carries the name shop.localhost"
     found = presented_certificate(
         listener("default.test.pem", "dev", hosts=("shop.localhost",)), "shop.localhost", folder
     )
@@ -65,5 +65,5 @@ def test_a_development_certificate_carries_the_names_of_the_rules(folder: Path) 
 
 def test_a_certificate_that_cannot_be_read_is_said_to_be_so(folder: Path) -> None:
     line = presented_certificate(listener("default.test.pem", "missing.pem"), "a.test", folder)
-    assert line.startswith("certificate: cannot be told, because ")
+    assert line.startswith("cannot be told, because ")
     assert "missing.pem" in line

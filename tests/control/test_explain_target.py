@@ -53,7 +53,7 @@ def test_one_target_needs_no_words() -> None:
 @pytest.mark.parametrize("algorithm", ["round_robin", "least_outstanding_requests", "weighted_random"])
 def test_the_algorithm_says_who_is_first(algorithm: str) -> None:
     attributes = f"load_balancing.algorithm.type: {algorithm}"
-    expected = f"  target 127.0.0.1:8001: the first choice of {algorithm} while all are healthy"
+    expected = f"target 127.0.0.1:8001: the first choice of {algorithm} while all are healthy"
     assert [expected] == explained(forwarding(8001, 8002, attributes=attributes))
 
 
@@ -61,8 +61,8 @@ def test_a_cookie_leads_to_its_target() -> None:
     text = forwarding(8001, 8002, attributes="stickiness.enabled: true")
     sent = cookie("AWSALB", SHAPE, target_mark(ARN, "127.0.0.1", 8002))
     assert [
-        "  stickiness of app: lb_cookie for 86400 seconds: the cookie AWSALB names it",
-        "  target 127.0.0.1:8002: the cookie AWSALB names it",
+        "stickiness of app: lb_cookie for 86400 seconds: the cookie AWSALB names it",
+        "target 127.0.0.1:8002: the cookie AWSALB names it",
     ] == explained(text, sent)
 
 
@@ -70,8 +70,8 @@ def test_without_the_key_a_cookie_cannot_be_read() -> None:
     text = forwarding(8001, 8002, attributes="stickiness.enabled: true")
     sent = cookie("AWSALB", SHAPE, target_mark(ARN, "127.0.0.1", 8002))
     assert [
-        "  stickiness of app: lb_cookie for 86400 seconds: the cookie AWSALB cannot be read",
-        "  target 127.0.0.1:8001: the first choice of round_robin while all are healthy",
+        "stickiness of app: lb_cookie for 86400 seconds: the cookie AWSALB cannot be read",
+        "target 127.0.0.1:8001: the first choice of round_robin while all are healthy",
     ] == explained(text, sent, key=None)
 
 
@@ -81,7 +81,7 @@ def test_application_stickiness_says_what_is_missing() -> None:
         "stickiness.app_cookie.duration_seconds: 60"
     )
     first, _ = explained(forwarding(8001, 8002, attributes=attributes))
-    assert "  stickiness of app: app_cookie for 60 seconds: the request has no cookie AWSALBAPP-0" == first
+    assert "stickiness of app: app_cookie for 60 seconds: the request has no cookie AWSALBAPP-0" == first
 
 
 @pytest.mark.parametrize(
@@ -90,5 +90,5 @@ def test_application_stickiness_says_what_is_missing() -> None:
 def test_target_group_stickiness_is_explained(age: float, reason: str) -> None:
     stickiness = ", TargetGroupStickinessConfig: {Enabled: true, DurationSeconds: 60}"
     lines = explained(forwarding(8001, stickiness=stickiness), cookie("AWSALBTG", GROUP_SHAPE, group_mark(ARN), age))
-    assert f"  target group stickiness for 60 seconds: {reason}" == lines[0]
-    assert lines[1:] == ([] if age else [f"  target group app: {reason}"])
+    assert f"target group stickiness for 60 seconds: {reason}" == lines[0]
+    assert lines[1:] == ([] if age else [f"target group app: {reason}"])

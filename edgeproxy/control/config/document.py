@@ -23,7 +23,7 @@ _MERGE = STANDARD_TAG + "merge"
 _NULL = STANDARD_TAG + "null"
 _BOOLEAN = STANDARD_TAG + "bool"
 
-_STEP = re.compile(r"(?P<key>[^.\[\]]+)|\[(?P<index>[0-9]+)\]|\[(?P<attribute>[^\]]+)\]")
+_STEP = re.compile(r"(?P<key>[^.\[\]]+)|\[(?P<index>[0-9]{1,9})\]|\[(?P<attribute>[^\]]+)\]")
 
 
 def parse(text: str, file: str) -> Node | None:

@@ -138,6 +138,12 @@ def test_a_text_without_a_document(text: str) -> None:
     assert node is None or is_null(node)
 
 
+def test_a_step_of_any_length_is_looked_for() -> None:
+    """An attribute's key may consist of more digits than Python makes a number of."""
+    name = "1" * 5000
+    assert "x" == find(root(f"A: [{{Key: '{name}', Value: x}}]"), f"A[{name}]").value
+
+
 def test_kinds_are_plain_words() -> None:
     assert ["a mapping", "a list", "'x'", "nothing"] == [kind(root(text)) for text in ("{}", "[]", "x", "~")]
 
