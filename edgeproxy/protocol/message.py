@@ -64,6 +64,7 @@ class RequestFields:  # hot path
 
     __slots__ = (
         "_seen",
+        "_values",
         "body_length",
         "connection_tokens",
         "derived",
@@ -87,6 +88,7 @@ class RequestFields:  # hot path
         """`seen` is what is known about each of the lines."""
         self.lines = lines
         self._seen = seen
+        self._values: dict[str, list[str]] = {}
         self.special = special_fields(seen)
         self.size = size
         self.host = ""
@@ -111,7 +113,10 @@ class RequestFields:  # hot path
 
     def values(self, name: str) -> Sequence[str]:
         """The values of one header, given in lower case, in the order received; empty when it is absent."""
-        return [value for seen, value, _ in self._seen if seen == name]
+        values = self._values.get(name)
+        if values is None:
+            values = self._values[name] = [value for seen, value, _ in self._seen if seen == name]
+        return values
 
 
 class RequestHead:  # hot path

@@ -40,6 +40,11 @@ COST: Final[Mapping[ConditionField, int]] = {
 _IPV6: Final = 1 << 128  # added to IPv6 numbers, so that the two families never overlap
 
 
+MAX_REMEMBERED: Final = 256
+MAX_REMEMBERED_SIZE: Final = 512
+"""How many header values each condition remembers its verdict for, and how long they may be."""
+
+
 def build_predicate(condition: RuleCondition) -> Predicate:
     """Compile a condition.
 
@@ -106,15 +111,32 @@ def _http_header(condition: RuleCondition) -> Predicate:
     if condition.regex_patterns:
         search = compile_regexes(condition.regex_patterns)
         return lambda facts: any(search(value) for value in facts.header_values(name))
-    test = compile_any(condition.patterns, ignore_case=True)
+    test = _remembering(compile_any(condition.patterns, ignore_case=True))
 
     def has_header(facts: RequestFacts) -> bool:
         for value in facts.header_values(name):  # noqa: SIM110 - a generator would cost more than the loop
-            if test(value.lower()):
+            if test(value):
                 return True
         return False
 
     return has_header
+
+
+def _remembering(test: Test) -> Test:
+    """`test` on the lower-cased text, remembered for short texts: few clients send many user agents."""
+    known: dict[str, bool] = {}
+
+    def remembered(text: str) -> bool:
+        verdict = known.get(text)
+        if verdict is None:
+            verdict = test(text.lower())
+            if len(text) <= MAX_REMEMBERED_SIZE:
+                if len(known) >= MAX_REMEMBERED:
+                    known.clear()
+                known[text] = verdict
+        return verdict
+
+    return remembered
 
 
 def _http_request_method(condition: RuleCondition) -> Predicate:
@@ -132,9 +154,13 @@ def _query_string(condition: RuleCondition) -> Predicate:
 
     def has_parameter(facts: RequestFacts) -> bool:
         query = facts.query.lower()
-        if "%" not in query and not any(name in query for name in names):
+        if "%" not in query:
             # Most queries do not even contain the names asked for; then they need not be parsed.
-            return False
+            for name in names:
+                if name in query:
+                    break
+            else:
+                return False
         pairs = facts.query_pairs
         return any(test(key, value) for test in tests for key, value in pairs)
 

@@ -141,9 +141,10 @@ class _PathIndex(Generic[T]):
             if path.isprintable() or not has_control(path):
                 end = path.find("/", 1) + 1
                 entries = self._by_segment.get(path[:end] if end else path, entries)
+        limit = best[0]
         for entry in entries:
             rank, test, _ = entry
-            if rank > best[0]:
+            if rank > limit:
                 break
             if test is None or test(facts):
                 return entry

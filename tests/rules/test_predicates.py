@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, get_args
 import pytest
 
 from edgeproxy.model.condition import ConditionField
-from edgeproxy.rules.predicates import BUILDERS, COST, address_number, build_predicate
+from edgeproxy.rules.predicates import (
+    BUILDERS,
+    COST,
+    MAX_REMEMBERED,
+    MAX_REMEMBERED_SIZE,
+    _remembering,
+    address_number,
+    build_predicate,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -302,3 +310,27 @@ def test_http_header_by_expression(
     expected: bool,
 ) -> None:
     assert expected == build_predicate(regex("http-header", pattern, name="X-A"))(request_for(headers=headers))
+
+
+def test_a_remembered_verdict_is_the_test_of_the_lower_cased_text() -> None:
+    asked: list[str] = []
+
+    def test(text: str) -> bool:
+        asked.append(text)
+        return text == "yes"
+
+    remembered = _remembering(test)
+    assert [True, True, False, False] == [remembered("YES"), remembered("YES"), remembered("no"), remembered("no")]
+    assert ["yes", "no"] == asked
+
+
+def test_what_verdicts_remember_is_bounded() -> None:
+    asked: list[str] = []
+    remembered = _remembering(lambda text: not asked.append(text))  # type: ignore[func-returns-value]
+    for number in range(MAX_REMEMBERED + 1):
+        remembered(str(number))
+    remembered("0")
+    for _ in range(2):
+        remembered("x" * (MAX_REMEMBERED_SIZE + 1))
+
+    assert MAX_REMEMBERED + 4 == len(asked), "the first was forgotten, and the long one never kept"
