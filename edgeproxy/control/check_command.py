@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgeproxy.control.config.loader import load_file
+from edgeproxy.control.certificate_locator import FileCertificateLocator
+from edgeproxy.control.config.loader import load_file, problem_at
 from edgeproxy.control.exit_codes import ExitCode
-from edgeproxy.errors import EdgeProxyError
+from edgeproxy.errors import ConfigError, EdgeProxyError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from edgeproxy.control.config.problem import Problem
     from edgeproxy.model.topology import Topology
 
 
@@ -25,9 +28,31 @@ def check_file(path: Path) -> ExitCode:
         click.echo(str(error))
         return ExitCode.NOT_FINE
     for warning in loaded.warnings:
-        click.echo(str(warning))
+        click.echo(f"warning: {warning}")
+    problems = list(certificate_problems(loaded.topology, path))
+    for problem in problems:
+        click.echo(str(problem))
+    if problems:
+        return ExitCode.NOT_FINE
     click.echo(f"{path}: fine, {summary(loaded.topology)}")
     return ExitCode.FINE
+
+
+def certificate_problems(topology: Topology, path: Path) -> Iterator[Problem]:
+    """What is wrong with certificate files: `run` would not start. Nothing is made, so `dev` is not looked at."""
+    locator = FileCertificateLocator(path.parent, path.parent)
+    places = [
+        (f"LoadBalancers[{number}].Listeners[{place}].Certificates[{index}]", certificate)
+        for number, load_balancer in enumerate(topology.load_balancers)
+        for place, listener in enumerate(load_balancer.listeners)
+        for index, certificate in enumerate(listener.certificates)
+    ]
+    for where, certificate in places:
+        if certificate.is_file:
+            try:
+                locator.locate(certificate)
+            except ConfigError as error:
+                yield problem_at(path, error.at(where))
 
 
 def summary(topology: Topology) -> str:

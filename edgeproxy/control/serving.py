@@ -66,7 +66,7 @@ async def _run(
     try:
         await proxy.start(plan.loaded.topology)
         announce_started(proxy, plan.source)
-        announce_warnings([str(warning) for warning in plan.loaded.warnings])
+        announce_warnings([*map(str, plan.loaded.warnings), *_unused_binds(plan)])
         async with _admin_endpoint(proxy, plan) as admin:
             async with _reloading(proxy, plan):
                 announce_admin(admin)
@@ -114,6 +114,14 @@ def _proxy(plan: Plan, access_log: AccessLog | None, health_check_log: AccessLog
         health_check_log=health_check_log,
         stickiness_key=functools.partial(stickiness_key, plan.certs_dir),
     )
+
+
+def _unused_binds(plan: Plan) -> Iterator[str]:
+    """What `--bind` says about ports that no listener has: probably not what was meant."""
+    ports = {each.port for balancer in plan.loaded.topology.load_balancers for each in balancer.listeners}
+    for port in sorted(plan.binds.keys() - ports):
+        known = ", ".join(map(str, sorted(ports))) or "none"
+        yield f"--bind {port}=… has no effect: no listener has port {port}. The listeners' ports are: {known}."
 
 
 def _report(error: EdgeProxyError, plan: Plan) -> ExitCode:

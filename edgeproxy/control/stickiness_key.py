@@ -26,11 +26,13 @@ def stickiness_key(directory: Path) -> bytes:
     """
     path = directory / NAME
     try:
-        key = _read(path)
-        if key is None and path.exists():
+        content = _read(path)
+        if content is not None and len(content) != KEY_BYTES:
+            # Judged by what was read, not by a second look: meanwhile another process may have put a key there.
             _logger.warning("'%s' is no key of stickiness cookies and is replaced.", path)
             path.unlink(missing_ok=True)
-        return key or _create(path)
+            content = None
+        return _create(path) if content is None else content
     except OSError as error:
         _logger.warning(
             "The key of stickiness cookies cannot be kept in '%s' (%s), so sessions will not survive a restart.",
@@ -43,17 +45,18 @@ def stickiness_key(directory: Path) -> bytes:
 def existing_key(directory: Path) -> bytes | None:
     """The folder's key, if there is one that can be read."""
     try:
-        return _read(directory / NAME)
+        content = _read(directory / NAME)
     except OSError:
         return None
+    return content if content is not None and len(content) == KEY_BYTES else None
 
 
 def _read(path: Path) -> bytes | None:
+    """What the file holds; None where there is none."""
     try:
-        key = path.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError:
         return None
-    return key if len(key) == KEY_BYTES else None
 
 
 def _create(path: Path) -> bytes:

@@ -81,6 +81,7 @@ def _interpret(parsed: RequestFields) -> None:
         parsed.unsupported_coding = unsupported
 
 
+_NOT_IN_HOST: Final = re.compile(r"[\x00-\x20\x7f/]").search
 _KEEP_ALIVE: Final = frozenset({"keep-alive"})
 _Interpreter = Callable[[RequestFields, str, list[str], list[str]], None]
 
@@ -88,6 +89,9 @@ _Interpreter = Callable[[RequestFields, str, list[str], list[str]], None]
 def _host(parsed: RequestFields, value: str, _lengths: list[str], _encodings: list[str]) -> None:
     if parsed.host_count == 0:
         parsed.host = value
+        if _NOT_IN_HOST(value):
+            # It would become part of a Location or of a URL in the log; nginx refuses the same characters.
+            raise ProtocolError(400, f"the Host {value[:40]!r} holds a space, a slash or a control character")
     parsed.host_count += 1
 
 

@@ -22,6 +22,7 @@ from edgeproxy.protocol.limits import MAX_HEADER_LINE, MAX_REQUEST_HEAD, MAX_REQ
 from edgeproxy.protocol.message import Field, RequestFields, RequestHead
 
 _HEAD_END: Final = re.compile(rb"\n\r?\n")
+_METHOD_BYTE: Final = re.compile(rb"[A-Z_-]").match
 _METHOD: Final = re.compile(r"[A-Z_-]+")
 _VERSION: Final = re.compile(r"HTTP/(\d+)\.(\d+)")
 _ABSOLUTE: Final = re.compile(r"(?i:https?)://([^/?#]*)(.*)", re.DOTALL)
@@ -42,6 +43,9 @@ def check_unfinished_head(data: bytes) -> None:
     Raises:
         ProtocolError: 414 for the request line, 400 for the headers.
     """
+    if not _METHOD_BYTE(data):
+        # A TLS greeting, say: nobody should have to wait for its line feed.
+        raise ProtocolError(400, "the request does not begin with a method")
     line_end = data.find(b"\n")
     if line_end < 0:
         # One more byte: the line's CR may have come without its LF.

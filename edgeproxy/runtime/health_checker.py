@@ -139,6 +139,7 @@ class GroupHealthChecker:
     async def _check_forever(self, watch: TargetWatch) -> None:
         loop = asyncio.get_running_loop()
         due = loop.time()
+        is_first = True
         while True:
             if watch.machine.on_checking():
                 self._publish(watch)
@@ -154,6 +155,15 @@ class GroupHealthChecker:
             _log.debug("Health check of %s in %s: %s", watch.target.label, self._state.name, result.kind.value)
             if watch.machine.on_check(result):
                 self._publish(watch)
+            elif is_first and not result.passed:
+                # The state says nothing until the threshold is reached, and by default that is half a minute away.
+                _log.info(
+                    "The first health check of target %s of target group %s failed: %s.",
+                    watch.target.label,
+                    self._state.name,
+                    result.description,
+                )
+            is_first = False
             assert self._group is not None
             due = max(due + self._group.health_check_interval_seconds * self._time_scale, loop.time())
             await asyncio.sleep(due - loop.time())

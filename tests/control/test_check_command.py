@@ -50,7 +50,7 @@ def test_a_rule_that_can_never_match_is_warned_about(file: Path, capsys: pytest.
 
     warning = capsys.readouterr().out.splitlines()[0]
 
-    assert warning.startswith(f"{file}:11:")
+    assert warning.startswith(f"warning: {file}:11:")
 
 
 def test_every_mistake_is_named_with_its_place(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -66,3 +66,16 @@ def test_every_mistake_is_named_with_its_place(file: Path, capsys: pytest.Captur
 
 def test_nothing_is_counted_as_one_thing_less(topology: Topology) -> None:
     assert "1 load balancer, 2 listeners, 0 rules, 1 target group, 1 target" == summary(topology)
+
+
+def test_a_certificate_that_run_could_not_use_is_a_mistake(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing may pass here that keeps the load balancer from starting."""
+    https = "Protocol: HTTPS\n        Certificates: [{CertificateArn: dev}, {CertificateArn: missing.pem}]"
+    file.write_text(GOOD.replace("Protocol: HTTP\n", f"{https}\n", 1))
+    outcome = check_file(file)
+    *_, line = capsys.readouterr().out.splitlines()
+
+    assert ExitCode.NOT_FINE == outcome
+    assert line.startswith(f"{file}:6:64: LoadBalancers[0].Listeners[0].Certificates[1].CertificateArn: ")
+    assert "missing.pem" in line
+    assert ["edgeproxy.yaml"] == [each.name for each in file.parent.iterdir()], "a check makes nothing"

@@ -54,6 +54,15 @@ def test_without_a_name_the_file_in_the_working_directory_is_run(
     assert "first" == get(f"http://127.0.0.1:{process.listeners[80]}/")
 
 
+def test_a_bind_for_a_port_that_no_listener_has_is_warned_about(
+    run_edgeproxy: Callable[..., EdgeProxyProcess], file: Path
+) -> None:
+    process = run_edgeproxy("run", *FREE_PORTS, "--bind", "81=0")
+
+    expected = "--bind 81=… has no effect: no listener has port 81. The listeners' ports are: 80."
+    assert expected in process.messages
+
+
 def test_the_admin_endpoint_knows_the_declared_and_the_real_port(
     run_edgeproxy: Callable[..., EdgeProxyProcess], file: Path
 ) -> None:

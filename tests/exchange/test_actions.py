@@ -93,7 +93,7 @@ def test_a_location_has_a_longest_length(extra: int, status: int) -> None:
 
 def test_a_client_cannot_add_headers_to_a_redirect() -> None:
     client = Stage(action=TO_HTTPS).client()
-    client.sends_bytes(b"GET /a\tb\x01?c\xff HTTP/1.1\r\nHost: a\x80\tb\r\n\r\n")
+    client.sends_bytes(b"GET /a\tb\x01?c\xff HTTP/1.1\r\nHost: a\x80b\r\n\r\n")
 
     lines = client.received.partition(b"\r\n\r\n")[0].split(b"\n")
 

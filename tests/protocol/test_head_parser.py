@@ -279,3 +279,10 @@ def test_a_response_knows_its_special_fields_and_its_size() -> None:
 )
 def test_a_response_states_the_length_of_its_body(lines: list[bytes], length: int) -> None:
     assert length == parse_response_head(response(b"HTTP/1.1 200 OK", *lines)).body_length
+
+
+@pytest.mark.conformance("400", "a Host that no URL could hold", "load-balancer-troubleshooting", status="default")
+@pytest.mark.parametrize("host", [b"a b", b"a/b", b"a\x7f", b"/"])
+def test_a_host_with_spaces_slashes_or_control_characters_is_refused(host: bytes) -> None:
+    with pytest.raises(ProtocolError, match="400: the Host "):
+        parse_request_fields(b"Host: " + host + b"\r\n")

@@ -352,3 +352,10 @@ def test_user_information_in_the_target_is_refused() -> None:
     """It would become part of the Host that the target sees."""
     with pytest.raises(ProtocolError, match="400: the request target holds user information"):
         request_line("GET http://user:secret@a.test/ HTTP/1.1")
+
+
+@pytest.mark.parametrize("data", [b"\x16\x03\x01\x02\x00", b"get", b"\x00", b" GET / HTTP/1.1"])
+def test_what_does_not_begin_with_a_method_is_refused_before_its_line_ends(data: bytes) -> None:
+    """A browser that speaks TLS to an HTTP listener would wait for an answer for ever."""
+    with pytest.raises(ProtocolError, match="400: the request does not begin with a method"):
+        tolerant.check_unfinished_head(data)

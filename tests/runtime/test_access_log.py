@@ -256,7 +256,7 @@ def test_an_ipv6_target_stands_in_brackets() -> None:
         ("GET /back\\slash HTTP/1.1", "a", r"GET http://a:80/back\x5Cslash HTTP/1.1"),
         ("GET /\xe4 HTTP/1.1", "A", r"GET http://a:80/\xE4 HTTP/1.1"),
         ("GET http://b/x HTTP/1.1", "a", "GET http://b:80/x HTTP/1.1"),
-        ("GET / HTTP/1.1", 'a" "b', r"GET http://a\x22 \x22b:80/ HTTP/1.1"),
+        ("GET / HTTP/1.1", 'a""b', r"GET http://a\x22\x22b:80/ HTTP/1.1"),
     ],
 )
 def test_the_request_line_is_escaped_but_not_changed(request_line: str, host: str, logged: str) -> None:

@@ -328,3 +328,17 @@ async def test_a_group_below_its_thresholds_says_so_without_any_unhealthy_target
         in messages
     )
     assert "Target group app fails open no longer." in messages
+
+
+async def test_the_first_failed_check_is_said_although_the_state_does_not_change(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO", logger="edgeproxy.health")
+    async with ScriptedTarget(answering()) as target:
+        target.health_status = 500
+        async with running(forwarding_to(target.port), time_scale=1.0) as edgeproxy:
+            await until(lambda: "The first health check of" in caplog.text)
+            assert ["initial"] == edgeproxy.states()
+
+    said = f"127.0.0.1:{target.port} of target group app failed: Health checks failed with these codes: [500]."
+    assert said in caplog.text

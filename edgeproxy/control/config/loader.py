@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from yaml.nodes import Node
 
+    from edgeproxy.errors import ConfigError
+
 __all__ = ["ConfigFileError", "ConfigWarning", "LoadedConfig", "Problem", "load_file", "load_text"]
 
 
@@ -83,6 +85,15 @@ def load_text(text: str, name: str, environ: Mapping[str, str] | None) -> Loaded
         raise ConfigFileError(sorted(decoder.problems, key=_place))
     warnings = [*decoder.warnings, *_lint_warnings(topology, root, name)]
     return LoadedConfig(topology=topology, warnings=tuple(sorted(warnings, key=_place)), path=Path(name))
+
+
+def problem_at(path: Path, error: ConfigError) -> Problem:
+    """An error that was found after loading, with its place in the file."""
+    root = document.parse(path.read_text(encoding="utf-8-sig"), str(path))
+    line, col = document.position(document.find(root, error.path)) if root is not None else (None, None)
+    return Problem(
+        file=str(path), line=line, col=col, path=error.path, reason=error.reason, suggestion=error.suggestion
+    )
 
 
 def _lint_warnings(topology: Topology, root: Node, name: str) -> list[ConfigWarning]:
