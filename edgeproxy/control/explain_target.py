@@ -91,6 +91,6 @@ def _target_in(
     elif len(state.targets) < 2:
         return
     if target is not None:
-        yield f"target {target.label}: {reason}"
+        yield f"target {target.label} of {group.name}: {reason}"
     elif (picked := state.pick()) is not None:
-        yield f"target {picked.label}: the first choice of {settings.algorithm} while all are healthy"
+        yield f"target {picked.label} of {group.name}: the first choice of {settings.algorithm} while all are healthy"

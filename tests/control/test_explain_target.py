@@ -53,7 +53,7 @@ def test_one_target_needs_no_words() -> None:
 @pytest.mark.parametrize("algorithm", ["round_robin", "least_outstanding_requests", "weighted_random"])
 def test_the_algorithm_says_who_is_first(algorithm: str) -> None:
     attributes = f"load_balancing.algorithm.type: {algorithm}"
-    expected = f"target 127.0.0.1:8001: the first choice of {algorithm} while all are healthy"
+    expected = f"target 127.0.0.1:8001 of app: the first choice of {algorithm} while all are healthy"
     assert [expected] == explained(forwarding(8001, 8002, attributes=attributes))
 
 
@@ -62,7 +62,7 @@ def test_a_cookie_leads_to_its_target() -> None:
     sent = cookie("AWSALB", SHAPE, target_mark(ARN, "127.0.0.1", 8002))
     assert [
         "stickiness of app: lb_cookie for 86400 seconds: the cookie AWSALB names it",
-        "target 127.0.0.1:8002: the cookie AWSALB names it",
+        "target 127.0.0.1:8002 of app: the cookie AWSALB names it",
     ] == explained(text, sent)
 
 
@@ -71,7 +71,7 @@ def test_without_the_key_a_cookie_cannot_be_read() -> None:
     sent = cookie("AWSALB", SHAPE, target_mark(ARN, "127.0.0.1", 8002))
     assert [
         "stickiness of app: lb_cookie for 86400 seconds: the cookie AWSALB cannot be read",
-        "target 127.0.0.1:8001: the first choice of round_robin while all are healthy",
+        "target 127.0.0.1:8001 of app: the first choice of round_robin while all are healthy",
     ] == explained(text, sent, key=None)
 
 
