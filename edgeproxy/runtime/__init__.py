@@ -1,1 +1,14 @@
-"""See the module docstrings."""
+"""Asyncio begins here: sockets, TLS, timers, tasks, pools and logs around the pure layers below.
+
+    proxy              EdgeProxy: start, apply a topology, ask, stop
+    compiled           topology -> what exchanges use; the live states of target groups are found by name and reused
+    listener           sockets of one listener; client_connection, target_connection   the Protocols on both sides
+    target_pool        idle connections per target, and new ones
+    deadlines          one sweep a second: idle timeouts, lingering, pool expiry, certificate files
+    health_checker     who is checked when; health_probe sends one check, resolver turns names into addresses
+    tls                contexts, choice by SNI, reload; security_policy, server_certificate
+    ledger             where every exchange ends: access_log, metrics (prometheus renders them)
+
+A Protocol only adapts: the codec reads, the exchange decides. Nothing in here is global; a process may hold several
+proxies, and closing one leaves no task, socket or descriptor behind.
+"""
