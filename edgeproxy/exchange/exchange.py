@@ -4,10 +4,11 @@ Two sides move on their own, and each has a state:
 
     client side:  SENDING --last body byte--> SENT
     target side:  NONE --dial--> CONNECTING --ready--> WAITING --response head--> RESPONDING
+                                                       WAITING --101 to a WebSocket--> TUNNELLING
 
 An exchange ends once, by one of: the response is complete; the load balancer answers by itself (`reply`, `fail`); the
 client leaves; the response breaks off, and then the client connection is cut, because padding it would make it look
-complete.
+complete. A tunnel ends when either end closes, after delivery to the other; its status is 101, however it ends.
 
 Rules of this file:
 
@@ -20,16 +21,17 @@ Rules of this file:
 
 from __future__ import annotations
 
-import enum
 from typing import TYPE_CHECKING, Final
 
-from edgeproxy.exchange.forwarding import BodyMode, encode_response_head
+from edgeproxy.exchange.forwarding import BodyMode, encode_response_head, encode_switch_head
 from edgeproxy.exchange.outcome import CLOSES_CLIENT, STATUS, Outcome
+from edgeproxy.exchange.phase import BEGUN, TargetPhase
 from edgeproxy.exchange.record import ExchangeRecord
 from edgeproxy.exchange.refusal import REFUSED_METHODS, refusal_of
 from edgeproxy.exchange.replies import encode_page
 from edgeproxy.protocol.body import LAST_CHUNK, encode_chunk
 from edgeproxy.protocol.message import CHUNKED, RequestHead, ResponseHead
+from edgeproxy.protocol.upgrade import asks_for_websocket
 from edgeproxy.rules.normalise import normalise_path
 
 if TYPE_CHECKING:
@@ -41,16 +43,6 @@ if TYPE_CHECKING:
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 _BODILESS_STATUSES: Final = frozenset({204, 304})
-
-
-class TargetPhase(enum.Enum):
-    """Where the target's side stands."""
-
-    NONE = "no target yet"
-    CONNECTING = "connecting"
-    WAITING = "waiting for the response"
-    RESPONDING = "passing the response on"
-    DONE = "done"
 
 
 class Exchange(ExchangeRecord):  # hot path
@@ -158,7 +150,7 @@ class Exchange(ExchangeRecord):  # hot path
     def on_request_error(self, error: ProtocolError) -> None:
         """The request's body breaks the protocol."""
         self._drop_port()
-        if self.phase is TargetPhase.RESPONDING:
+        if self.phase in BEGUN:
             self._break_off(Outcome.BAD_REQUEST)
         else:
             self._answer_page(error.status, Outcome.BAD_REQUEST)
@@ -170,6 +162,9 @@ class Exchange(ExchangeRecord):  # hot path
     def on_client_lost(self) -> None:
         """The client has closed its connection."""
         if self.phase is TargetPhase.DONE:
+            return
+        if self.phase is TargetPhase.TUNNELLING:
+            self._end_tunnel()
             return
         self._drop_port()
         self.outcome = Outcome.CLIENT_LEFT if self._is_sent else Outcome.CLIENT_LEFT_SENDING
@@ -224,7 +219,10 @@ class Exchange(ExchangeRecord):  # hot path
             # Before sending: if the target cannot take it all, it pauses the client again.
             client.resume_reading()
         self.phase = TargetPhase.WAITING
-        port.send_request(head.method, data)
+        if head.fields.wants_websocket and asks_for_websocket(head):
+            port.send_upgrade(forwarding.encode_upgrade(data, head.fields))
+        else:
+            port.send_request(head.method, data)
 
     def on_target_failed(self, outcome: Outcome) -> None:
         """No connection to the target could be made."""
@@ -275,7 +273,7 @@ class Exchange(ExchangeRecord):  # hot path
     def on_target_lost(self, outcome: Outcome) -> None:
         """The target closed the connection, or what it sent cannot be understood, with the request outstanding."""
         self._drop_port()
-        if self.phase is TargetPhase.RESPONDING:
+        if self.phase in BEGUN:
             self._break_off(outcome)
         elif self.phase is not TargetPhase.DONE:
             self.fail(outcome)
@@ -290,12 +288,52 @@ class Exchange(ExchangeRecord):  # hot path
         if not self._is_sent:
             self.client.resume_reading()
 
+    # ---- a WebSocket
+
+    def on_switch(self, head: ResponseHead, data: bytes, now: float) -> None:
+        """The target has opened the WebSocket that the client asked for."""
+        self.phase = TargetPhase.TUNNELLING
+        # Backpressure looks at this: from now on there may always be more from the client.
+        self._is_sent = False
+        self.answered = now
+        self.status = self.target_status = head.status
+        context = self.context
+        encoded = encode_switch_head(head, context.clock, context.response_headers)
+        if self.sticky is not None:
+            encoded = self.sticky.add_cookies(encoded, head)
+        context.ledger.open_tunnel(self)
+        self.on_target_bytes(encoded + data)
+        self.client.begin_tunnel()
+
+    def on_client_bytes(self, data: bytes) -> None:
+        """The client sends through the tunnel."""
+        if self._port is not None:
+            self.received_bytes += len(data)
+            self._port.write(data)
+
+    def on_target_bytes(self, data: bytes) -> None:
+        """The target sends through the tunnel."""
+        self.sent_bytes += len(data)
+        self.client.write(data)
+
+    def on_tunnel_end(self) -> None:
+        """The target has closed its side of the tunnel."""
+        self._end_tunnel()
+        self.client.end_response(keep_alive=False)
+
+    def _end_tunnel(self) -> None:
+        port = self._port
+        assert port is not None
+        self._port = None
+        port.end_tunnel()
+        self._close()
+
     # ---- time and shutdown
 
     def on_idle(self, *, is_client_paused: bool) -> None:
         """No byte moved for the idle timeout. Source: user guide, load-balancer-troubleshooting, HTTP 408 and 504."""
         match self.phase:
-            case TargetPhase.RESPONDING:
+            case TargetPhase.RESPONDING | TargetPhase.TUNNELLING:
                 self._drop_port()
                 self._break_off(Outcome.TARGET_SILENT)
             case TargetPhase.CONNECTING | TargetPhase.DONE:

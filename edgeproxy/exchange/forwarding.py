@@ -35,8 +35,8 @@ TLS_NAMES: Final = ("X-Amzn-Tls-Version", "X-Amzn-Tls-Cipher-Suite")
 
 _WELL_KNOWN_PORTS: Final = frozenset({80, 443})
 
-# Written anew or not meant for the target. Connection and Upgrade: an upgrade other than WebSocket is not passed on,
-# and tunnels are not served yet. TE, Trailer and Proxy-Authorization pass (unconfirmed).
+# Written anew or not meant for the target. Connection and Upgrade: only `encode_upgrade` passes them on, for WebSocket.
+# TE, Trailer and Proxy-Authorization pass (unconfirmed).
 _NOT_FORWARDED: Final = frozenset(
     {
         "connection",
@@ -164,6 +164,12 @@ class RequestForwarding:  # hot path
             return self._encode_unusual(head, derived, prefix, trace, transformed)
         return f"{head.line}\r\n{prefix}{derived.host_line}{trace}{derived.rest}".encode("latin-1")
 
+    @staticmethod
+    def encode_upgrade(encoded: bytes, fields: RequestFields) -> bytes:
+        """What `encode` made of a request for a WebSocket, asking for it; the two lines come last (unconfirmed)."""
+        line = next(fields.lines[position] for position, name, _ in fields.special if name == "upgrade")
+        return b"%bConnection: Upgrade\r\n%b\r\n\r\n" % (encoded[:-2], line.encode("latin-1"))
+
     def _encode_unusual(
         self,
         head: RequestHead,
@@ -273,7 +279,8 @@ def encode_response_head(  # hot path
     key = added.keys[mode + keep_alive]
     encoded = derived.get(key)
     if encoded is None:
-        encoded, is_constant = _encode_response_head(head, mode, clock.http_date(), added, keep_alive=keep_alive)
+        connection = "Connection: keep-alive" if keep_alive else "Connection: close"
+        encoded, is_constant = _encode_response_head(head, mode, clock.http_date(), added, connection)
         if is_constant:
             if len(derived) >= MAX_ENCODINGS:
                 derived.clear()
@@ -281,8 +288,14 @@ def encode_response_head(  # hot path
     return encoded
 
 
+def encode_switch_head(head: ResponseHead, clock: WallClock, added: ResponseHeaders = UNCHANGED) -> bytes:
+    """The head of a 101 for the client; its Upgrade line is the target's, in the target's place."""
+    # UNTIL_CLOSE: a tunnel has no length, whatever the target says of one.
+    return _encode_response_head(head, BodyMode.UNTIL_CLOSE, clock.http_date(), added, "Connection: upgrade")[0]
+
+
 def _encode_response_head(
-    head: ResponseHead, mode: BodyMode, date: str, added: ResponseHeaders, *, keep_alive: bool
+    head: ResponseHead, mode: BodyMode, date: str, added: ResponseHeaders, connection: str
 ) -> tuple[bytes, bool]:
     """The encoded head, and whether it is the same every time."""
     lines = head.lines
@@ -301,7 +314,7 @@ def _encode_response_head(
     front += [known[name] for name in names if name in known]
     if mode is BodyMode.CHUNKED:
         front.append("Transfer-Encoding: chunked")
-    front.append("Connection: keep-alive" if keep_alive else "Connection: close")
+    front.append(connection)
     rest = added.added_to(rest)
     rest.append("\r\n")
     return "\r\n".join(front + rest).encode("latin-1"), "date" in known

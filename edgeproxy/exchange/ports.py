@@ -53,6 +53,9 @@ class ClientPort(Protocol):
     def end_response(self, keep_alive: bool) -> None:
         """The response is out; the next request may come, or the connection closes once everything is delivered."""
 
+    def begin_tunnel(self) -> None:
+        """A WebSocket is open: what the client sends goes to `Exchange.on_client_bytes` from now on."""
+
     def abort(self) -> None:
         """Cuts the connection: a response that cannot be completed must not look complete."""
 
@@ -72,11 +75,17 @@ class TargetPort(Protocol):
     def send_request(self, method: str, data: bytes) -> None:
         """Sends a head and the body bytes at hand; the method tells how to read the response."""
 
+    def send_upgrade(self, data: bytes) -> None:
+        """Sends the head of a request for a WebSocket."""
+
     def write(self, data: bytes) -> None:
-        """Sends more of the body."""
+        """Sends more of the body, or of the tunnel."""
 
     def release(self) -> None:
         """The response has ended and nothing is left to send: back to the pool, if the target keeps the connection."""
+
+    def end_tunnel(self) -> None:
+        """Closes the connection when everything is delivered."""
 
     def abort(self) -> None:
         """Closes the connection; its state is not known to be clean."""
@@ -97,6 +106,9 @@ class TargetDialer(Protocol):
 
 class ExchangeLedger(Protocol):
     """Who is told that an exchange has ended, once for each."""
+
+    def open_tunnel(self, record: ExchangeRecord) -> None:
+        """A WebSocket is open; `close` follows when it ends."""
 
     def close(self, record: ExchangeRecord) -> None:
         """The log line, the counters."""

@@ -2,8 +2,10 @@
 
     _unexpected --start(method)--> _read_head --head--> _read_length | _read_chunked | _read_until_close
     any body state --end--> _unexpected           (bytes without a request outstanding spoil the connection)
+    _unexpected --start_upgrade()--> _read_head_or_switch --101--> _tunnel, or as from _read_head
 
-Interim responses (1xx) are passed over: the load balancer answers `Expect: 100-continue` itself.
+Interim responses (1xx) are passed over: the load balancer answers `Expect: 100-continue` itself. A 101 is final, and
+only a request for a WebSocket may get it.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from edgeproxy.protocol.head_parser import known_response_lines, parse_response_
 from edgeproxy.protocol.limits import MAX_RESPONSE_HEAD
 from edgeproxy.protocol.memo import Memo
 from edgeproxy.protocol.message import CHUNKED, UNTIL_CLOSE, ResponseHead
+from edgeproxy.protocol.upgrade import accepts_websocket
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +39,19 @@ class ResponseSink(Protocol):
 
     def on_response_error(self, error: ProtocolError) -> None:
         """The target broke the protocol or left early; the connection is to be closed."""
+
+
+class TunnelSink(Protocol):
+    """Who is told what a target sent that was asked for a WebSocket and has opened it."""
+
+    def on_switch(self, head: ResponseHead, data: bytes) -> None:
+        """The target's 101; `data` are the tunnel's first bytes, if any."""
+
+    def on_tunnel_bytes(self, data: bytes) -> None:
+        """Bytes for the other end of the tunnel."""
+
+    def on_tunnel_end(self) -> None:
+        """The target has closed its side of the tunnel."""
 
 
 def response_head_memo() -> Memo[ResponseHead]:
@@ -59,7 +75,17 @@ def _check_beginning(data: bytes) -> None:
 class H1ClientCodec:  # hot path
     """The responses of one target connection."""
 
-    __slots__ = ("_buffer", "_chunks", "_is_head_request", "_memo", "_on_bytes", "_remaining", "_sink", "is_spoiled")
+    __slots__ = (
+        "_buffer",
+        "_chunks",
+        "_is_head_request",
+        "_memo",
+        "_on_bytes",
+        "_remaining",
+        "_sink",
+        "_tunnel_sink",
+        "is_spoiled",
+    )
 
     def __init__(self, sink: ResponseSink, memo: Memo[ResponseHead]) -> None:
         self._sink = sink
@@ -68,6 +94,7 @@ class H1ClientCodec:  # hot path
         self._remaining = 0
         self._chunks: ChunkedReader | None = None
         self._is_head_request = False
+        self._tunnel_sink: TunnelSink | None = None
         self.is_spoiled = False
         """The target sent bytes that belong to no request."""
         self._on_bytes: Callable[[bytes], None] = self._unexpected
@@ -76,6 +103,12 @@ class H1ClientCodec:  # hot path
         """A request with this method goes out; its response comes next."""
         self._is_head_request = method == "HEAD"
         self._on_bytes = self._read_head
+
+    def start_upgrade(self, sink: TunnelSink) -> None:
+        """A request for a WebSocket goes out; a 101, which `sink` is told of, or any other response comes next."""
+        self._tunnel_sink = sink
+        self._is_head_request = False
+        self._on_bytes = self._read_head_or_switch
 
     @property
     def is_waiting(self) -> bool:
@@ -94,6 +127,10 @@ class H1ClientCodec:  # hot path
         if self._on_bytes == self._read_until_close:
             self._end(b"")
             self._sink.on_response_body(b"", True)
+        elif self._on_bytes == self._tunnel:
+            self._on_bytes = self._unexpected
+            assert self._tunnel_sink is not None
+            self._tunnel_sink.on_tunnel_end()
         elif self.is_waiting:
             self._fail(ProtocolError(502, "the target closed the connection before the response had ended"))
 
@@ -118,9 +155,27 @@ class H1ClientCodec:  # hot path
                 self._begin(head, data)
                 return
             if head.status == 101:
-                raise ProtocolError(502, "the target switched protocols although it was not asked to")
+                self._switch(head, data)
+                return
             if not data:
                 return
+
+    def _read_head_or_switch(self, data: bytes) -> None:
+        # A state of its own is how the plain one need not ask whether a switch is allowed.
+        self._read_head(data)
+
+    def _switch(self, head: ResponseHead, data: bytes) -> None:
+        if self._on_bytes != self._read_head_or_switch:
+            raise ProtocolError(502, "the target switched protocols although it was not asked to")
+        if not accepts_websocket(head):
+            raise ProtocolError(502, "the target switched to another protocol than WebSocket")
+        self._on_bytes = self._tunnel
+        assert self._tunnel_sink is not None
+        self._tunnel_sink.on_switch(head, data)
+
+    def _tunnel(self, data: bytes) -> None:
+        assert self._tunnel_sink is not None
+        self._tunnel_sink.on_tunnel_bytes(data)
 
     def _begin(self, head: ResponseHead, data: bytes) -> None:
         length = head.body_length

@@ -5,10 +5,14 @@ States are bound methods: `_on_bytes` is what the next bytes mean.
     _read_head --head with body--> _read_length | _read_chunked --end--> _hold
     _read_head --head without body--> _hold
     _hold --next_request()--> _read_head          (pipelined bytes waited in the buffer)
+    _read_head --head that asks for a WebSocket--> _hold_early --start_tunnel()--> _tunnel
     any --violation--> _ignore                    (one error, then the connection is to be closed)
 
 While a request is being answered nothing is parsed: responses go out in the order of requests (RFC 9112 section
 9.3.2), and a pipelined request must see the world as it is when its turn comes.
+
+A client may not send anything behind a request for a WebSocket before it is answered (RFC 6455 section 4.1). What it
+sends all the same is kept for the tunnel, and never read as a request: whose bytes they are is not known.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ from edgeproxy.protocol.head_parser import known_request_lines, parse_request_fi
 from edgeproxy.protocol.limits import MAX_HEADER_LINE
 from edgeproxy.protocol.memo import Memo
 from edgeproxy.protocol.message import CHUNKED, RequestFields, RequestHead
+from edgeproxy.protocol.upgrade import asks_for_websocket
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,6 +48,12 @@ class RequestSink(Protocol):
     def on_request_body(self, data: bytes, is_complete: bool) -> None:
         """More of the body; `data` is empty only at the end of a chunked body."""
 
+    def on_early_bytes(self) -> None:
+        """Bytes came behind a request for a WebSocket: without a tunnel, nothing more can be read from this client."""
+
+    def on_tunnel_bytes(self, data: bytes) -> None:
+        """Bytes for the other end of the tunnel."""
+
     def on_pipeline_full(self) -> None:
         """More than MAX_PIPELINED bytes wait behind the request being answered; read no more until it is done."""
 
@@ -58,7 +69,17 @@ def request_fields_memo() -> Memo[RequestFields]:
 class H1ServerCodec:  # hot path
     """The requests of one client connection."""
 
-    __slots__ = ("_buffer", "_chunks", "_is_feeding", "_memo", "_on_bytes", "_remaining", "_scanned", "_sink")
+    __slots__ = (
+        "_buffer",
+        "_chunks",
+        "_early",
+        "_is_feeding",
+        "_memo",
+        "_on_bytes",
+        "_remaining",
+        "_scanned",
+        "_sink",
+    )
 
     def __init__(self, sink: RequestSink, memo: Memo[RequestFields]) -> None:
         self._sink = sink
@@ -66,6 +87,7 @@ class H1ServerCodec:  # hot path
         self._buffer = b""
         self._scanned = 0
         self._remaining = 0
+        self._early = b""
         self._chunks: ChunkedReader | None = None
         self._is_feeding = False
         self._on_bytes: Callable[[bytes], None] = self._read_head
@@ -116,10 +138,17 @@ class H1ServerCodec:  # hot path
             data, self._buffer = self._buffer, b""
             self.feed(data)
 
+    def start_tunnel(self) -> None:
+        """The WebSocket is open: bytes are only handed on, those that came early at once."""
+        self._on_bytes = self._tunnel
+        early, self._early = self._early, b""
+        if early:
+            self._tunnel(early)
+
     def stop(self) -> None:
         """Ignores everything from now on."""
         self._on_bytes = self._ignore
-        self._buffer = b""
+        self._buffer = self._early = b""
 
     # ---- states
 
@@ -174,6 +203,8 @@ class H1ServerCodec:  # hot path
         self._scanned = 0
         length = head.fields.body_length
         if length == 0:
+            if head.fields.wants_websocket and asks_for_websocket(head):
+                return self._begin_upgrade(head, rest)
             self._on_bytes = self._hold
             self._sink.on_request(head, b"", True)
             return rest
@@ -188,6 +219,24 @@ class H1ServerCodec:  # hot path
         self._on_bytes = self._read_length if self._remaining else self._hold
         self._sink.on_request(head, body, self._remaining == 0)
         return rest[length:]
+
+    def _begin_upgrade(self, head: RequestHead, early: bytes) -> bytes:
+        self._on_bytes = self._hold_early
+        self._early = b""
+        if early:
+            self._hold_early(early)
+        self._sink.on_request(head, b"", True)
+        return b""
+
+    def _hold_early(self, data: bytes) -> None:
+        if not self._early:
+            self._sink.on_early_bytes()
+        self._early += data
+        if len(self._early) > MAX_PIPELINED:
+            self._sink.on_pipeline_full()
+
+    def _tunnel(self, data: bytes) -> None:
+        self._sink.on_tunnel_bytes(data)
 
     def _read_length(self, data: bytes) -> None:
         left = self._remaining - len(data)

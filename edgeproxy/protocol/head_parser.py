@@ -18,6 +18,7 @@ from edgeproxy.protocol.framing import request_body_length, response_body_length
 from edgeproxy.protocol.header_lines import KnownLines, UnusualLineError, read_lines, special_fields
 from edgeproxy.protocol.limits import MAX_HEADER_LINE
 from edgeproxy.protocol.message import Field, RequestFields, RequestHead, ResponseHead, split_lines
+from edgeproxy.protocol.upgrade import names_websocket
 
 # Methods as nginx takes them: capital letters, "-" and "_". The target's path starts with "/" and holds no control
 # character, no space and no fragment.
@@ -79,6 +80,8 @@ def _interpret(parsed: RequestFields) -> None:
         parsed.body_length = length
         parsed.is_ambiguous = parsed.is_ambiguous or is_ambiguous
         parsed.unsupported_coding = unsupported
+    if parsed.upgrade:
+        parsed.wants_websocket = names_websocket(parsed)
 
 
 _NOT_IN_HOST: Final = re.compile(r"[\x00-\x20\x7f/]").search
@@ -119,7 +122,7 @@ def _expect(parsed: RequestFields, value: str, _lengths: list[str], _encodings: 
 
 
 def _upgrade(parsed: RequestFields, value: str, _lengths: list[str], _encodings: list[str]) -> None:
-    parsed.upgrade = value.lower()
+    parsed.upgrade = f"{parsed.upgrade}, {value.lower()}" if parsed.upgrade else value.lower()
 
 
 def _user_agent(parsed: RequestFields, value: str, _lengths: list[str], _encodings: list[str]) -> None:

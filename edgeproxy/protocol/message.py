@@ -54,6 +54,7 @@ class RequestFields:  # hot path
         connection_tokens: Lower-cased tokens of Connection.
         expects_continue: The client waits for `100 Continue`.
         upgrade: The Upgrade header's value, lower-cased, or "".
+        wants_websocket: The section asks for a WebSocket; `upgrade.asks_for_websocket` says whether the request may.
         user_agent: The User-Agent's value, or "".
         forwarded_for: All X-Forwarded-For values joined with ", ", or "".
         trace_id: The X-Amzn-Trace-Id value, or "".
@@ -82,6 +83,7 @@ class RequestFields:  # hot path
         "user_agent",
         "wants_close",
         "wants_keep_alive",
+        "wants_websocket",
     )
 
     def __init__(self, lines: list[str], seen: list[KnownLine], size: int) -> None:
@@ -100,6 +102,7 @@ class RequestFields:  # hot path
         self.connection_tokens: frozenset[str] = frozenset()
         self.expects_continue = False
         self.upgrade = ""
+        self.wants_websocket = False
         self.user_agent = ""
         self.forwarded_for = ""
         self.trace_id = ""

@@ -103,11 +103,22 @@ class _Recent(dict[str, str]):
 class LineFormat:  # hot path
     """Renders the lines of one listener."""
 
-    __slots__ = ("_agents", "_dns_name", "_port", "_scheme", "_second", "_second_text", "_start", "_urls")
+    __slots__ = (
+        "_agents",
+        "_dns_name",
+        "_port",
+        "_scheme",
+        "_second",
+        "_second_text",
+        "_start",
+        "_tunnel_type",
+        "_urls",
+    )
 
     def __init__(self, *, load_balancer: str, dns_name: str, protocol: Literal["HTTP", "HTTPS"], port: int) -> None:
         """`load_balancer` is the resource, `app/NAME/ID`."""
         self._scheme = protocol.lower()
+        self._tunnel_type = "ws" if protocol == "HTTP" else "wss"
         self._port = port
         self._dns_name = dns_name
         self._start = f"Z {load_balancer} "
@@ -137,6 +148,7 @@ class LineFormat:  # hot path
             agent = self._agents.get(fields.user_agent) or self._agent(fields.user_agent)
             # A client may have written part of it.
             trace = (escape(record.trace_id) if fields.trace_id else record.trace_id) or "-"
+        kind = self._scheme if status != 101 else self._tunnel_type
         end = shared.end if record.transformed is None else _transformed_end(shared, record.transformed)
         reason = "-" if record.sticky is None else record.sticky.error_reason or "-"
         ended, begun = now + offset, record.arrived + offset
@@ -147,7 +159,7 @@ class LineFormat:  # hot path
         # Arrival has millisecond resolution, padded with zeros (observed).
         begun_text = text if begun_second == ended_second else _format_second(begun_second)
         return (
-            f"{self._scheme} {text}.{int((ended - ended_second) * 1e6):06d}{self._start}{shared.client} {label} "
+            f"{kind} {text}.{int((ended - ended_second) * 1e6):06d}{self._start}{shared.client} {label} "
             f"{_times(record, now)} {record.status} {status} {record.received_bytes} {record.sent_bytes} "
             f'"{request}" "{agent}" {shared.tls} {"-" if group is None else group.arn} "{trace}" '
             f"{shared.certificate} {record.priority} {begun_text}.{_MILLIS[int((begun - begun_second) * 1000)]}000Z "

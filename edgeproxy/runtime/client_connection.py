@@ -164,6 +164,15 @@ class ClientConnection(asyncio.Protocol):  # hot path
             self.exchange = exchange = Exchange(self, self._listener.context, None, self.last_activity)
             exchange.refuse(error)
 
+    def on_early_bytes(self) -> None:
+        """Unless a tunnel opens, the connection ends with the answer: these bytes will not be read."""
+        self.max_age = -1.0
+
+    def on_tunnel_bytes(self, data: bytes) -> None:
+        """The client sends through a tunnel."""
+        if self.exchange is not None:
+            self.exchange.on_client_bytes(data)
+
     def on_pipeline_full(self) -> None:
         """Enough requests wait; the rest stays in the socket."""
         self.pause_reading()
@@ -198,6 +207,12 @@ class ClientConnection(asyncio.Protocol):  # hot path
             self._is_held = True
         else:
             self._next_request()
+
+    def begin_tunnel(self) -> None:
+        """A WebSocket is open."""
+        if self._is_paused:
+            self.resume_reading()
+        self._codec.start_tunnel()
 
     def _next_request(self) -> None:
         # The idle time begins now, not when the request came; a pipelined request arrives now.

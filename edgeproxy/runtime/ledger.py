@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from edgeproxy.exchange.outcome import Outcome
 
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from edgeproxy.runtime.access_log import AccessLog, LineFormat
     from edgeproxy.runtime.clock import Clock
     from edgeproxy.runtime.metrics import LoadBalancerCounters
+
+SWITCHED: Final = 101
 
 _TARGET_UNREACHABLE = frozenset({Outcome.CONNECT_FAILED, Outcome.CONNECT_TIMEOUT, Outcome.TARGET_TLS_FAILED})
 
@@ -35,7 +37,7 @@ class Ledger:  # hot path
         target_status = record.target_status
         if target_status == 0:
             self._count_own_answer(record)
-        if record.target is not None and record.group is not None:
+        if record.target is not None and record.group is not None and target_status != SWITCHED:
             # RequestCount holds the requests for which a target could be chosen.
             counters.request_count += 1
             group = counters.groups[record.group.name]
@@ -53,6 +55,20 @@ class Ledger:  # hot path
         if self._log is not None:
             clock = self._clock
             self._log.write(self._format.render(record, clock.now(), clock.offset))
+
+    def open_tunnel(self, record: ExchangeRecord) -> None:
+        """A WebSocket is open: it counts as a request now, its bytes when it ends.
+
+        No metric counts a 101 by its status (user guide, load-balancer-cloudwatch-metrics).
+        """
+        counters = self._counters
+        if record.target is not None and record.group is not None:
+            counters.request_count += 1
+            group = counters.groups[record.group.name]
+            group.request_count += 1
+            record.target.handled += 1
+            group.response_seconds += record.answered - record.dispatched
+            group.response_samples += 1
 
     def _count_own_answer(self, record: ExchangeRecord) -> None:
         counters = self._counters

@@ -99,6 +99,24 @@ class TargetConnection(asyncio.Protocol):  # hot path
         """The target broke the protocol, or closed too early."""
         self._lose(Outcome.TARGET_CLOSED if self._is_closed else Outcome.TARGET_MALFORMED)
 
+    # ---- TunnelSink
+
+    def on_switch(self, head: ResponseHead, data: bytes) -> None:
+        """The codec has read a 101 that was asked for."""
+        self._is_reusable = False
+        if self.exchange is not None:
+            self.exchange.on_switch(head, data, self.last_activity)
+
+    def on_tunnel_bytes(self, data: bytes) -> None:
+        """The target sends through a tunnel."""
+        if self.exchange is not None:
+            self.exchange.on_target_bytes(data)
+
+    def on_tunnel_end(self) -> None:
+        """The target has closed its side of a tunnel."""
+        if self.exchange is not None:
+            self.exchange.on_tunnel_end()
+
     def cut(self, outcome: Outcome) -> None:
         """Ends whatever is under way."""
         self._lose(outcome)
@@ -121,8 +139,13 @@ class TargetConnection(asyncio.Protocol):  # hot path
         self._codec.start(method)
         self.write(data)
 
+    def send_upgrade(self, data: bytes) -> None:
+        """Sends the head of a request for a WebSocket."""
+        self._codec.start_upgrade(self)
+        self.write(data)
+
     def write(self, data: bytes) -> None:
-        """Sends more of the body."""
+        """Sends more of the body, or of the tunnel."""
         if self._transport is not None:
             self._transport.write(data)
 
@@ -133,6 +156,18 @@ class TargetConnection(asyncio.Protocol):  # hot path
             self._pool.put(self)
         else:
             self.close()
+
+    def end_tunnel(self) -> None:
+        """Closes when everything is delivered, or when the target has not taken it for too long."""
+        self.exchange = None
+        self._is_reusable = False
+        transport = self._transport
+        if transport is None:
+            return
+        if transport.get_write_buffer_size():
+            # Rare, so a timer: nothing else looks at a connection that serves nobody any more.
+            asyncio.get_running_loop().call_later(self._pool.linger_seconds, transport.abort)
+        transport.close()
 
     def close(self) -> None:
         """Closes an idle connection in order."""

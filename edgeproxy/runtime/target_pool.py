@@ -30,13 +30,20 @@ CONNECT_TIMEOUT: Final = 10.0
 """Seconds for TCP, and again for TLS; fixed. Source: user guide, load-balancer-troubleshooting, HTTP 504."""
 
 
+LINGER_SECONDS: Final = 30.0
+"""How long the rest of a tunnel whose client has left may take to reach the target."""
+
+
 class TargetPool:
     """The connections to one target."""
 
-    __slots__ = ("connecting", "connections", "idle", "target", "tls")
+    __slots__ = ("connecting", "connections", "idle", "linger_seconds", "target", "tls")
 
-    def __init__(self, target: TargetState, tls: ssl.SSLContext | None) -> None:
+    def __init__(
+        self, target: TargetState, tls: ssl.SSLContext | None, *, linger_seconds: float = LINGER_SECONDS
+    ) -> None:
         self.target = target
+        self.linger_seconds = linger_seconds
         self.tls = tls
         self.idle: list[TargetConnection] = []
         self.connections: set[TargetConnection] = set()
@@ -107,6 +114,7 @@ class TargetPools:
     def __init__(self, clock: Clock, *, time_scale: float = 1.0) -> None:
         self._clock = clock
         self._connect_timeout = CONNECT_TIMEOUT * time_scale
+        self._linger_seconds = LINGER_SECONDS * time_scale
         self._memo: Memo[ResponseHead] = response_head_memo()
         self._pools: dict[TargetState, TargetPool] = {}
         self._connecting: set[asyncio.Task[None]] = set()
@@ -115,10 +123,10 @@ class TargetPools:
         """Makes room for a target, or follows its group's protocol; `tls` is set where that is HTTPS."""
         pool = self._pools.get(target)
         if pool is None:
-            self._pools[target] = TargetPool(target, tls)
+            self._pools[target] = TargetPool(target, tls, linger_seconds=self._linger_seconds)
         elif pool.tls is not tls:
             self.deregister(target)
-            self._pools[target] = TargetPool(target, tls)
+            self._pools[target] = TargetPool(target, tls, linger_seconds=self._linger_seconds)
         elif isinstance(pool.idle, _Refusing):
             pool.idle = []  # registered again while draining
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from edgeproxy.exchange.exchange import CONTINUE, TargetPhase
+from edgeproxy.exchange.exchange import CONTINUE
 from edgeproxy.exchange.outcome import Outcome
+from edgeproxy.exchange.phase import TargetPhase
 from edgeproxy.model.action import FixedResponseConfig, RedirectConfig
 from tests.helpers.exchange_ports import DATE, START, ScriptedClient, Stage
 

@@ -13,8 +13,9 @@ from collections.abc import Callable, Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgeproxy.exchange.exchange import CONTINUE, Exchange, TargetPhase
+from edgeproxy.exchange.exchange import CONTINUE, Exchange
 from edgeproxy.exchange.outcome import Outcome
+from edgeproxy.exchange.phase import TargetPhase
 from edgeproxy.model.action import FixedResponseConfig
 from tests.helpers.exchange_ports import ScriptedClient, ScriptedTarget, Stage, message
 

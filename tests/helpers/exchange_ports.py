@@ -76,6 +76,11 @@ class RecordingLedger:
 
     def __init__(self) -> None:
         self.records: list[ExchangeRecord] = []
+        self.tunnels: list[ExchangeRecord] = []
+
+    def open_tunnel(self, record: ExchangeRecord) -> None:
+        assert record not in self.tunnels, "a tunnel was opened twice"
+        self.tunnels.append(record)
 
     def close(self, record: ExchangeRecord) -> None:
         assert record not in self.records, "the ledger was told twice"
@@ -182,6 +187,13 @@ class ScriptedClient(_ScriptedPort):
             self._stage.exchanges.append(exchange)
             exchange.refuse(error)
 
+    def on_early_bytes(self) -> None:
+        self.must_close = True
+
+    def on_tunnel_bytes(self, data: bytes) -> None:
+        if self.exchange is not None:
+            self.exchange.on_client_bytes(data)
+
     def on_pipeline_full(self) -> None:
         self.pause_reading()
 
@@ -208,6 +220,11 @@ class ScriptedClient(_ScriptedPort):
         else:
             self._codec.stop()
             self.is_open = False
+
+    def begin_tunnel(self) -> None:
+        self.events.append("tunnel")
+        self.is_paused = False
+        self._codec.start_tunnel()
 
     def abort(self) -> None:
         assert self.is_open, "a client that was closed twice"
@@ -270,7 +287,29 @@ class ScriptedTarget(_ScriptedPort):
         if self.exchange is not None:
             self.exchange.on_target_lost(outcome)
 
+    def on_switch(self, head: ResponseHead, data: bytes) -> None:
+        assert self.exchange is not None
+        self.exchange.on_switch(head, data, self._stage.now)
+
+    def on_tunnel_bytes(self, data: bytes) -> None:
+        if self.exchange is not None:
+            self.exchange.on_target_bytes(data)
+
+    def on_tunnel_end(self) -> None:
+        if self.exchange is not None:
+            self.exchange.on_tunnel_end()
+
     # ---- TargetPort
+
+    def send_upgrade(self, data: bytes) -> None:
+        self._codec.start_upgrade(self)
+        self.write(data)
+
+    def end_tunnel(self) -> None:
+        assert self.exchange is not None, "a connection that was given back twice"
+        self.exchange = None
+        self.is_open = False
+        self.events.append("end tunnel")
 
     def send_request(self, method: str, data: bytes) -> None:
         self._codec.start(method)

@@ -1,8 +1,9 @@
 """Sinks that write down what a codec tells them, and ways to feed a codec.
 
 Events are tuples that can be compared: `("request", RequestFacts)`, `("response", ResponseFacts)`, `("body", bytes)`,
-`("end",)`, `("error", status)`, `("pipeline full",)`. Adjacent bodies are joined, so that two ways of cutting the same
-bytes give the same list.
+`("end",)`, `("error", status)`, `("pipeline full",)`, `("early bytes",)`, `("switch", ResponseFacts)`,
+`("tunnel", bytes)`, `("tunnel end",)`. Adjacent bodies are joined, and tunnel bytes are, so that two ways of cutting
+the same bytes give the same list.
 """
 
 from __future__ import annotations
@@ -62,6 +63,12 @@ class Recording:
         if is_complete:
             self.events.append(("end",))
 
+    def _tunnel(self, data: bytes) -> None:
+        if data and self.events and self.events[-1][0] == "tunnel":
+            self.events[-1] = ("tunnel", self.events[-1][1] + data)
+        elif data:
+            self.events.append(("tunnel", data))
+
     def _error(self, error: ProtocolError) -> None:
         self.events.append(("error", error.status))
         self.errors.append(error)
@@ -109,6 +116,12 @@ class RecordedRequests(Recording):
         elif is_complete:
             self._is_unanswered = True
 
+    def on_early_bytes(self) -> None:
+        self.events.append(("early bytes",))
+
+    def on_tunnel_bytes(self, data: bytes) -> None:
+        self._tunnel(data)
+
     def on_pipeline_full(self) -> None:
         self.events.append(("pipeline full",))
 
@@ -125,11 +138,16 @@ class RecordedRequests(Recording):
 class RecordedResponses(Recording):
     """A target's codec with a sink that writes down."""
 
-    def __init__(self, *, method: str = "GET", memo: Memo[ResponseHead] | None = None) -> None:
+    def __init__(
+        self, *, method: str = "GET", is_upgrade: bool = False, memo: Memo[ResponseHead] | None = None
+    ) -> None:
         super().__init__()
         self.codec = H1ClientCodec(self, memo or response_head_memo())
         self.heads: list[ResponseHead] = []
-        self.codec.start(method)
+        if is_upgrade:
+            self.codec.start_upgrade(self)
+        else:
+            self.codec.start(method)
 
     def on_response(self, head: ResponseHead, data: bytes, is_complete: bool) -> None:
         self.heads.append(head)
@@ -139,6 +157,17 @@ class RecordedResponses(Recording):
 
     def on_response_body(self, data: bytes, is_complete: bool) -> None:
         self._body(data, is_complete)
+
+    def on_switch(self, head: ResponseHead, data: bytes) -> None:
+        self.heads.append(head)
+        self.events.append(("switch", ResponseFacts(head.status, head.status_line, list(head.fields))))
+        self._tunnel(data)
+
+    def on_tunnel_bytes(self, data: bytes) -> None:
+        self._tunnel(data)
+
+    def on_tunnel_end(self) -> None:
+        self.events.append(("tunnel end",))
 
     def on_response_error(self, error: ProtocolError) -> None:
         self._error(error)
@@ -153,9 +182,11 @@ def feed_requests(pieces: Iterable[bytes], *, answers_at_once: bool = True) -> R
     return recorded
 
 
-def feed_response(pieces: Iterable[bytes], *, method: str = "GET", closes: bool = False) -> RecordedResponses:
+def feed_response(
+    pieces: Iterable[bytes], *, method: str = "GET", is_upgrade: bool = False, closes: bool = False
+) -> RecordedResponses:
     """What a target's codec says of these pieces, and then, if it `closes`, of the connection's end."""
-    recorded = RecordedResponses(method=method)
+    recorded = RecordedResponses(method=method, is_upgrade=is_upgrade)
     for piece in pieces:
         recorded.codec.feed(piece)
     if closes:
