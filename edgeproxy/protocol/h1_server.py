@@ -115,6 +115,11 @@ class H1ServerCodec:  # hot path
         return self._on_bytes in (self._read_length, self._read_chunked)
 
     @property
+    def is_tunnelling(self) -> bool:
+        """Bytes are handed on unread."""
+        return self._on_bytes == self._tunnel
+
+    @property
     def is_stopped(self) -> bool:
         """Everything is ignored: the client broke the protocol, or the connection is ending."""
         return self._on_bytes == self._ignore

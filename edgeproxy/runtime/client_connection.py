@@ -223,6 +223,10 @@ class ClientConnection(asyncio.Protocol):  # hot path
 
     def _end_connection(self) -> None:
         """Closes when everything is delivered, after lingering for a client that is still sending."""
+        transport = self._transport
+        if self._codec.is_tunnelling and transport is not None and transport.can_write_eof():
+            # Who knows what is on its way; the client sees the end and closes. TLS cannot be half closed.
+            self._codec.stop()
         if not (self._codec.is_reading_body or self._codec.is_stopped):
             self._close()
             return
@@ -231,7 +235,6 @@ class ClientConnection(asyncio.Protocol):  # hot path
         self._linger_until = self.last_activity + LINGER_SECONDS * self._listener.time_scale
         if self._is_paused:
             self.resume_reading()
-        transport = self._transport
         if transport is not None and transport.can_write_eof() and not transport.is_closing():
             transport.write_eof()
 

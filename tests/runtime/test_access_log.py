@@ -378,3 +378,20 @@ def test_a_failed_transform_is_logged() -> None:
 
     assert ("500", '"rewrite"') == (logged[8], logged[22])
     assert ['"-"', '"-"', '"TransformInvalidHost"'] == logged[30:33]
+
+
+@pytest.mark.conformance("access log lines", "ws and wss, only after a successful upgrade", "load-balancer-access-logs")
+@pytest.mark.parametrize(("tls", "kind", "scheme"), [(None, "ws", "http"), (TLS, "wss", "https")])
+@pytest.mark.parametrize("status", [101, 403])
+def test_the_type_of_a_websocket(tls: TlsFacts | None, kind: str, scheme: str, status: int) -> None:
+    stage = Stage()
+    client = stage.client().sends(*GET, "Connection: Upgrade", "Upgrade: websocket")
+    stage.now += 0.001
+    stage.target.answers(f"HTTP/1.1 {status} X", "Upgrade: websocket", "Content-Length: 0")
+    if status == 101:
+        client.sends_bytes("123").leaves()
+    found = fields(line(stage, now=207.5, tls=tls))
+
+    assert [kind if status == 101 else scheme, str(status), str(status)] == [found[0], *found[8:10]]
+    assert "-1" not in found[5:8]
+    assert found[12].startswith(f'"GET {scheme}://www.example.com:')

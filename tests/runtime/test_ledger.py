@@ -191,3 +191,35 @@ def test_failed_connections_are_counted_for_anomaly_detection(outcome: Outcome, 
     book.enter(stage)
 
     assert (1, errors) == (stage.state.handled, stage.state.errors)
+
+
+@pytest.mark.conformance(
+    "metrics", "a WebSocket is one request, at its upgrade, and no status", "load-balancer-cloudwatch-metrics"
+)
+def test_a_websocket_counts_when_it_opens_and_its_bytes_when_it_ends() -> None:
+    book = Book()
+    stage = Stage()
+    client = stage.client().sends("GET / HTTP/1.1", "Host: a", "Connection: Upgrade", "Upgrade: websocket")
+    stage.now += 0.5
+    stage.target.answers("HTTP/1.1 101 X", "Upgrade: websocket")
+    book.ledger.open_tunnel(stage.exchanges[0])
+    group = book.counters.groups["app"]
+    opened = (1, 1, 1, 0.5, 1)
+    assert opened == _counted(book, group, stage)
+    assert (0, []) == (book.counters.processed_bytes, book.lines)
+    client.sends_bytes("12345").leaves()
+    book.enter(stage)
+
+    assert opened == _counted(book, group, stage)
+    assert ([0] * 6, {}, 1) == (group.target_status, book.counters.elb_status, len(book.lines))
+    assert stage.record.received_bytes + stage.record.sent_bytes == book.counters.processed_bytes
+
+
+def _counted(book: Book, group: TargetGroupCounters, stage: Stage) -> tuple[float, ...]:
+    return (
+        book.counters.request_count,
+        group.request_count,
+        group.response_samples,
+        group.response_seconds,
+        stage.state.handled,
+    )

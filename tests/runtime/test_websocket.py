@@ -204,7 +204,7 @@ async def test_when_one_end_closes_everything_is_delivered_to_the_other(side: st
             received.extend(data)
 
     script = leaving_after(SWITCHING + MIB) if side == "target" else collecting
-    async with ScriptedTarget(script) as target, running(forwarding_to(target.port), time_scale=1) as edgeproxy:
+    async with ScriptedTarget(script) as target, running(forwarding_to(target.port)) as edgeproxy:
         client = await opened(edgeproxy)
         if side == "client":
             await client.send(MIB)
@@ -216,6 +216,26 @@ async def test_when_one_end_closes_everything_is_delivered_to_the_other(side: st
         assert 0 == outstanding(edgeproxy)
 
     assert MIB == received
+
+
+@pytest.mark.both_loops
+async def test_what_a_target_sent_last_reaches_a_client_that_goes_on_sending() -> None:
+    """A socket that is closed with unread bytes in it is reset, and what the client has not read yet is lost."""
+
+    async def script(conversation: Conversation, head: bytes) -> None:
+        await conversation.send(SWITCHING)
+        await conversation.read_exactly(4)
+        await conversation.send(MIB)
+
+    async with ScriptedTarget(script) as target, running(forwarding_to(target.port)) as edgeproxy:
+        client = await edgeproxy.connect(receive_buffer=4096)
+        await client.send(UPGRADE)
+        await client.read_head()
+        await client.send(b"last")
+        await until(lambda: not target.open)
+        await client.send(ROOM)
+
+        assert MIB == await client.read_to_end()
 
 
 @pytest.mark.both_loops
@@ -233,23 +253,27 @@ async def test_a_target_that_resets_ends_the_tunnel() -> None:
 @pytest.mark.both_loops
 @pytest.mark.parametrize("sender", ["client", "target"])
 async def test_bytes_of_one_end_are_enough_to_stay_open(sender: str) -> None:
-    """For longer than the idle timeout, which ends the tunnel when both are silent."""
+    """For longer than the idle timeout, which ends the tunnel when both are silent, and the client keep-alive age."""
     is_over = asyncio.Event()
 
     async def script(conversation: Conversation, head: bytes) -> None:
         await conversation.send(SWITCHING)
         while sender == "target" and not is_over.is_set():
             await conversation.send(b"x")
-            await asyncio.sleep(0.02)
+            await edgeproxy.sweeps(2)
         await conversation.read_to_end()
 
-    async with ScriptedTarget(script) as target, running(forwarding_to(target.port, idle_timeout=30)) as edgeproxy:
+    text = "client_keep_alive.seconds: 60"
+    async with (
+        ScriptedTarget(script) as target,
+        running(forwarding_to(target.port, idle_timeout=30, attributes=text)) as edgeproxy,
+    ):
         client = await opened(edgeproxy)
-        sweeps = asyncio.create_task(edgeproxy.sweeps(60))
+        sweeps = asyncio.create_task(edgeproxy.sweeps(70))
         while not sweeps.done():
             if sender == "client":
                 await client.send(b"x")
-            await asyncio.sleep(0.02)
+            await edgeproxy.sweeps(2)
         assert 1 == edgeproxy.client_connections
         is_over.set()
         await client.read_until_cut()
@@ -279,7 +303,7 @@ async def test_an_end_that_does_not_read_stops_the_other(reader: str) -> None:
 
     async with (
         ScriptedTarget(script, receive_buffer=4096) as target,
-        running(forwarding_to(target.port), time_scale=1) as edgeproxy,
+        running(forwarding_to(target.port, idle_timeout=4000)) as edgeproxy,
     ):
         client = await edgeproxy.connect(receive_buffer=4096)
         await client.send(UPGRADE)
@@ -288,7 +312,7 @@ async def test_an_end_that_does_not_read_stops_the_other(reader: str) -> None:
         seen = -1
         while seen != sent or not sent:
             seen = sent
-            await asyncio.sleep(0.2)
+            await edgeproxy.sweeps(20)
         gate.set()
         if pouring is not None:
             pouring.cancel()
