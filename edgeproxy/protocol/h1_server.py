@@ -115,9 +115,9 @@ class H1ServerCodec:  # hot path
         return self._on_bytes in (self._read_length, self._read_chunked)
 
     @property
-    def is_tunnelling(self) -> bool:
-        """Bytes are handed on unread."""
-        return self._on_bytes == self._tunnel
+    def has_tunnel_bytes(self) -> bool:
+        """A tunnel is open, or bytes for one have come that did not open."""
+        return bool(self._early) or self._on_bytes == self._tunnel
 
     @property
     def is_stopped(self) -> bool:

@@ -224,7 +224,7 @@ class ClientConnection(asyncio.Protocol):  # hot path
     def _end_connection(self) -> None:
         """Closes when everything is delivered, after lingering for a client that is still sending."""
         transport = self._transport
-        if self._codec.is_tunnelling and transport is not None and transport.can_write_eof():
+        if self._codec.has_tunnel_bytes and transport is not None and transport.can_write_eof():
             # Who knows what is on its way; the client sees the end and closes. TLS cannot be half closed.
             self._codec.stop()
         if not (self._codec.is_reading_body or self._codec.is_stopped):

@@ -18,7 +18,7 @@ from edgeproxy.control.certificate_locator import FileCertificateLocator
 from edgeproxy.runtime.access_log import AccessLog
 from tests.helpers.conversation import Conversation, request
 from tests.helpers.proxies import RunningProxy, forwarding_to, running
-from tests.helpers.targets import ROOM, ScriptedTarget, leaving_after, resetting_after, saying
+from tests.helpers.targets import ROOM, ScriptedTarget, gated, leaving_after, resetting_after, saying
 from tests.helpers.wait import until
 
 if TYPE_CHECKING:
@@ -236,6 +236,28 @@ async def test_what_a_target_sent_last_reaches_a_client_that_goes_on_sending() -
         await client.send(ROOM)
 
         assert MIB == await client.read_to_end()
+
+
+@pytest.mark.both_loops
+async def test_a_client_that_did_not_wait_gets_the_refusal_and_the_end() -> None:
+    """However much it has sent: more than is kept stays unread, and is no reason to reset the connection."""
+    gate = asyncio.Event()
+    refusal = b"HTTP/1.1 403 Forbidden\r\nContent-Length: %d\r\n\r\n%b" % (len(MIB), MIB)
+    async with (
+        ScriptedTarget(gated(gate, refusal)) as target,
+        running(forwarding_to(target.port, idle_timeout=4000)) as edgeproxy,
+    ):
+        client = await edgeproxy.connect(receive_buffer=4096)
+        await client.send(UPGRADE)
+        sending = asyncio.create_task(client.send(ROOM * 4))
+        await until(lambda: any(each._is_paused for each in edgeproxy.connections))
+        gate.set()
+        answer = await client.read_message()
+        await sending
+
+        assert (403, "close", MIB) == (answer.status, answer.headers["connection"], answer.body)
+        assert b"" == await client.read_until_cut()
+    assert 1 == len(target.heads)
 
 
 @pytest.mark.both_loops
