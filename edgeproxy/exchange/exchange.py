@@ -23,13 +23,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from edgeproxy.exchange.forwarding import BodyMode, encode_response_head, encode_switch_head
+from edgeproxy.exchange.forwarding import BodyMode, body_mode, encode_response_head, encode_switch_head
 from edgeproxy.exchange.outcome import CLOSES_CLIENT, STATUS, Outcome
 from edgeproxy.exchange.phase import BEGUN, TargetPhase
 from edgeproxy.exchange.record import ExchangeRecord
 from edgeproxy.exchange.refusal import REFUSED_METHODS, refusal_of
 from edgeproxy.exchange.replies import encode_page
-from edgeproxy.protocol.body import LAST_CHUNK, encode_chunk
+from edgeproxy.protocol.body import encode_chunks
 from edgeproxy.protocol.message import CHUNKED, RequestHead, ResponseHead
 from edgeproxy.protocol.upgrade import asks_for_websocket
 from edgeproxy.rules.normalise import normalise_path
@@ -41,8 +41,6 @@ if TYPE_CHECKING:
     from edgeproxy.exchange.ports import ClientPort, TargetPort
 
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
-
-_BODILESS_STATUSES: Final = frozenset({204, 304})
 
 
 class Exchange(ExchangeRecord):  # hot path
@@ -86,11 +84,6 @@ class Exchange(ExchangeRecord):  # hot path
         """The connection to the target, while there is one."""
         return self._port
 
-    @property
-    def is_request_complete(self) -> bool:
-        """All of the request has come."""
-        return self._is_sent
-
     # ---- the client's events
 
     def begin(self, data: bytes, is_complete: bool) -> None:
@@ -101,13 +94,7 @@ class Exchange(ExchangeRecord):  # hot path
         self.received_bytes = head.size + len(data)
         self._is_sent = is_complete
         self._pending = data
-        if (
-            fields.host_count != 1
-            or not fields.host
-            or fields.forwarded_for
-            or fields.unsupported_coding
-            or head.method in REFUSED_METHODS
-        ):
+        if not fields.is_plain or head.method in REFUSED_METHODS:
             refusal = refusal_of(head, allows_several_hosts=self.context.allows_several_hosts)
             if refusal is not None:
                 self.fail(refusal)
@@ -144,8 +131,7 @@ class Exchange(ExchangeRecord):  # hot path
         assert self.head is not None
         if self.head.fields.body_length != CHUNKED:
             return data
-        framed = encode_chunk(data) if data else b""
-        return framed + LAST_CHUNK if self._is_sent else framed
+        return encode_chunks(data, is_last=self._is_sent)
 
     def on_request_error(self, error: ProtocolError) -> None:
         """The request's body breaks the protocol."""
@@ -226,30 +212,25 @@ class Exchange(ExchangeRecord):  # hot path
 
     def on_target_failed(self, outcome: Outcome) -> None:
         """No connection to the target could be made."""
-        if self.phase is not TargetPhase.DONE:
-            self.fail(outcome)
+        self.fail(outcome)
 
     def on_response(self, head: ResponseHead, data: bytes, is_complete: bool, now: float) -> None:
         """The target's response head, with the part of its body that came along."""
         self.phase = TargetPhase.RESPONDING
         self.answered = now
-        self.status = self.target_status = status = head.status
+        self.status = self.target_status = head.status
         request = self.head
         assert request is not None
         context = self.context
         keep = self.keeps_client
-        mode = BodyMode.AS_RECEIVED
-        if head.body_length < 0 and request.method != "HEAD" and status not in _BODILESS_STATUSES:
-            mode = BodyMode.CHUNKED
-            if request.version_minor == 0:
-                mode = BodyMode.UNTIL_CLOSE
+        mode = body_mode(head, request)
         self._mode = mode
         self._is_kept = keep
         encoded = encode_response_head(head, mode, keep, context.clock, context.response_headers)
         if self.sticky is not None:
             encoded = self.sticky.add_cookies(encoded, head)
         if mode is BodyMode.CHUNKED:
-            encoded += self._frame_response_body(data, is_complete)
+            encoded += encode_chunks(data, is_last=is_complete)
         else:
             encoded += data
         self.sent_bytes += len(encoded)
@@ -257,13 +238,9 @@ class Exchange(ExchangeRecord):  # hot path
         if is_complete:
             self._complete()
 
-    def _frame_response_body(self, data: bytes, is_complete: bool) -> bytes:
-        framed = encode_chunk(data) if data else b""
-        return framed + LAST_CHUNK if is_complete else framed
-
     def on_response_body(self, data: bytes, is_complete: bool) -> None:
         """More of the response's body."""
-        framed = self._frame_response_body(data, is_complete) if self._mode is BodyMode.CHUNKED else data
+        framed = encode_chunks(data, is_last=is_complete) if self._mode is BodyMode.CHUNKED else data
         if framed:
             self.sent_bytes += len(framed)
             self.client.write(framed)
@@ -352,13 +329,7 @@ class Exchange(ExchangeRecord):  # hot path
 
     def reply(self, status: int, encoded: bytes, outcome: Outcome) -> None:
         """Ends with an answer by the load balancer, encoded with `keeps_client` as it is now."""
-        keep = self.keeps_client
-        self.status = status
-        self.outcome = outcome
-        self.sent_bytes += len(encoded)
-        self.client.write(encoded)
-        self._close()
-        self.client.end_response(keep)
+        self._answer(status, encoded, outcome, keep=self.keeps_client)
 
     def fail(self, outcome: Outcome) -> None:
         """Ends with the error page of an outcome; only before a response head was passed on."""
@@ -377,6 +348,9 @@ class Exchange(ExchangeRecord):  # hot path
             is_head=head is not None and head.method == "HEAD",
             added=self.context.response_headers,
         )
+        self._answer(status, encoded, outcome, keep=keep)
+
+    def _answer(self, status: int, encoded: bytes, outcome: Outcome, *, keep: bool) -> None:
         self.status = status
         self.outcome = outcome
         self.sent_bytes += len(encoded)

@@ -269,6 +269,16 @@ class BodyMode(enum.IntEnum):
     """Until the connection closes: the client speaks HTTP/1.0 and the length is not known."""
 
 
+_BODILESS_STATUSES: Final = frozenset({204, 304})
+
+
+def body_mode(head: ResponseHead, request: RequestHead) -> BodyMode:  # hot path
+    """How the body of this response goes to the client that sent this request."""
+    if head.body_length >= 0 or request.method == "HEAD" or head.status in _BODILESS_STATUSES:
+        return BodyMode.AS_RECEIVED
+    return BodyMode.CHUNKED if request.version_minor else BodyMode.UNTIL_CLOSE
+
+
 def encode_response_head(  # hot path
     head: ResponseHead, mode: BodyMode, keep_alive: bool, clock: WallClock, added: ResponseHeaders = UNCHANGED
 ) -> bytes:

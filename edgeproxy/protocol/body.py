@@ -21,6 +21,12 @@ def encode_chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
+def encode_chunks(data: bytes, *, is_last: bool) -> bytes:
+    """Data as a chunk, if there is any, and the end of the body behind it where this is the last of it."""
+    framed = encode_chunk(data) if data else b""
+    return framed + LAST_CHUNK if is_last else framed
+
+
 class _Part(enum.Enum):
     SIZE = "size line"
     DATA = "data"

@@ -80,6 +80,9 @@ def _interpret(parsed: RequestFields) -> None:
         parsed.body_length = length
         parsed.is_ambiguous = parsed.is_ambiguous or is_ambiguous
         parsed.unsupported_coding = unsupported
+    parsed.is_plain = (
+        parsed.host_count == 1 and parsed.host != "" and not parsed.forwarded_for and not parsed.unsupported_coding
+    )
     if parsed.upgrade:
         parsed.wants_websocket = names_websocket(parsed)
 

@@ -49,6 +49,7 @@ class RequestFields:  # hot path
         host_count: How many Host headers there are.
         body_length: Bytes of the body, 0 for none, or CHUNKED.
         is_ambiguous: The body's length was stated twice; it was read the safe way, and both connections close after it.
+        is_plain: There is one Host, and neither X-Forwarded-For nor an unsupported coding: nothing to look at twice.
         wants_close: The client sent `Connection: close`.
         wants_keep_alive: The client sent `Connection: keep-alive`.
         connection_tokens: Lower-cased tokens of Connection.
@@ -74,6 +75,7 @@ class RequestFields:  # hot path
         "host",
         "host_count",
         "is_ambiguous",
+        "is_plain",
         "lines",
         "size",
         "special",
@@ -97,6 +99,7 @@ class RequestFields:  # hot path
         self.host_count = 0
         self.body_length = 0
         self.is_ambiguous = False
+        self.is_plain = False
         self.wants_close = False
         self.wants_keep_alive = False
         self.connection_tokens: frozenset[str] = frozenset()
