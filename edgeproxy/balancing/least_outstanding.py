@@ -9,27 +9,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from edgeproxy.balancing.round_robin import RoundRobin
 
+if TYPE_CHECKING:
     from edgeproxy.balancing.target_state import TargetState
 
 
-class LeastOutstanding:
-    """The choice of one target group; looks at every target of the pool."""
+class LeastOutstanding(RoundRobin):
+    """The choice of one target group: round robin among the least busy; looks at every target of the pool."""
 
     # hot path
-    __slots__ = ("_cursor", "_pool")
-
-    def __init__(self) -> None:
-        self._pool: tuple[TargetState, ...] = ()
-        self._cursor = 0
-
-    def use(self, pool: Sequence[TargetState]) -> None:
-        """From now on choose among these."""
-        self._pool = tuple(pool)
-        if self._pool:
-            self._cursor %= len(self._pool)
+    __slots__ = ()
 
     def pick(self) -> TargetState | None:
         """The least busy target, the next in turn among equals; None if the pool is empty."""
