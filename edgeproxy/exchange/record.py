@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from edgeproxy.balancing.target_state import TargetState
     from edgeproxy.exchange.ports import ClientPort
     from edgeproxy.exchange.sticky import StickySession
+    from edgeproxy.protocol.desync import Verdict
     from edgeproxy.protocol.message import RequestHead
     from edgeproxy.rules.transform import Transformed
 
@@ -36,6 +37,7 @@ class ExchangeRecord:  # hot path
         transformed: What the rule's transforms made of the request; None where it has none.
         redirect_url: The Location of a redirect action, or "".
         sticky: What stickiness decided and adds to the response; None where nothing is sticky.
+        verdict: What the desync classifier says; None for a compliant request.
         outcome: How it ended.
     """
 
@@ -58,6 +60,7 @@ class ExchangeRecord:  # hot path
         "target_status",
         "trace_id",
         "transformed",
+        "verdict",
     )
 
     def __init__(self, client: ClientPort, head: RequestHead | None, arrived: float) -> None:
@@ -78,4 +81,5 @@ class ExchangeRecord:  # hot path
         self.redirect_url = ""
         self.transformed: Transformed | None = None
         self.sticky: StickySession | None = None
+        self.verdict: Verdict | None = None
         self.outcome = Outcome.FORWARDED

@@ -60,6 +60,7 @@ class RequestFields:  # hot path
         forwarded_for: All X-Forwarded-For values joined with ", ", or "".
         trace_id: The X-Amzn-Trace-Id value, or "".
         unsupported_coding: A transfer coding other than chunked and identity was asked for.
+        has_invalid_names: Some header's name is not made of letters, digits and hyphens alone.
         size: Bytes of the section as received.
         derived: What the layer above computed from this section; the codec never reads it.
     """
@@ -72,6 +73,7 @@ class RequestFields:  # hot path
         "derived",
         "expects_continue",
         "forwarded_for",
+        "has_invalid_names",
         "host",
         "host_count",
         "is_ambiguous",
@@ -95,6 +97,7 @@ class RequestFields:  # hot path
         self._values: dict[str, list[str]] = {}
         self.special = special_fields(seen)
         self.size = size
+        self.has_invalid_names = False
         self.host = ""
         self.host_count = 0
         self.body_length = 0

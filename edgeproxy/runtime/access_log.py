@@ -151,6 +151,8 @@ class LineFormat:  # hot path
         kind = self._scheme if status != 101 else self._tunnel_type
         end = shared.end if record.transformed is None else _transformed_end(shared, record.transformed)
         reason = "-" if record.sticky is None else record.sticky.error_reason or "-"
+        verdict = record.verdict
+        classified = '"-" "-"' if verdict is None else f'"{verdict.name}" "{verdict.reason}"'
         ended, begun = now + offset, record.arrived + offset
         ended_second, begun_second = int(ended), int(begun)
         if ended_second != self._second:
@@ -164,7 +166,7 @@ class LineFormat:  # hot path
             f'"{request}" "{agent}" {shared.tls} {"-" if group is None else group.arn} "{trace}" '
             f"{shared.certificate} {record.priority} {begun_text}.{_MILLIS[int((begun - begun_second) * 1000)]}000Z "
             f'"{record.actions or "-"}" "{escape(record.redirect_url) if record.redirect_url else "-"}" "{reason}" '
-            f'"{label}" "{status}" "-" "-" {end}'
+            f'"{label}" "{status}" {classified} {end}'
         )
 
     def _base_url(self, host: str) -> str:
