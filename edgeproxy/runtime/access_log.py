@@ -143,8 +143,7 @@ class LineFormat:  # hot path
             fields = head.fields
             host = head.authority or fields.host
             base = self._urls.get(host) or self._base_url(host)
-            version = "HTTP/1.1" if head.version_minor else "HTTP/1.0"
-            request = f"{head.method} {base}{escape(head.target)} {version}"
+            request = f"{head.method} {base}{escape(head.target)} {head.version}"
             agent = self._agents.get(fields.user_agent) or self._agent(fields.user_agent)
             # A client may have written part of it.
             trace = (escape(record.trace_id) if fields.trace_id else record.trace_id) or "-"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from edgeproxy.errors import ProtocolError
 from edgeproxy.exchange.exchange import Exchange
+from edgeproxy.exchange.simple import SimpleExchange
 from edgeproxy.protocol.h1_server import H1ServerCodec
 from edgeproxy.runtime.access_log import ConnectionPart, connection_part
 from edgeproxy.runtime.target_connection import HIGH_WATER
@@ -148,10 +149,16 @@ class ClientConnection(asyncio.Protocol):  # hot path
         exchange = self.exchange = Exchange(self, self._listener.context, head, self.last_activity)
         exchange.begin(data, is_complete)
 
-    def on_request_body(self, data: bytes, is_complete: bool) -> None:
+    def on_simple_request(self, head: RequestHead) -> None:
+        """The codec has read a request of HTTP/0.9."""
+        head.source_ip = self.source_ip
+        exchange = self.exchange = SimpleExchange(self, self._listener.context, head, self.last_activity)
+        exchange.begin(b"", is_complete=True)
+
+    def on_request_body(self, data: bytes, size: int, is_complete: bool) -> None:
         """The codec has read some of the body."""
         if self.exchange is not None:
-            self.exchange.on_request_body(data, is_complete)
+            self.exchange.on_request_body(data, size, is_complete)
         elif is_complete:
             self._close()
 

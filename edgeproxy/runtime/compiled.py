@@ -22,6 +22,7 @@ from edgeproxy.balancing.sticky_token import KEY_BYTES, TokenSealer
 from edgeproxy.balancing.weighted import WeightedGroups
 from edgeproxy.exchange.actions import CompiledAction, FixedResponseAction, ForwardAction, RedirectAction
 from edgeproxy.exchange.context import ExchangeContext
+from edgeproxy.exchange.desync_mode import DesyncMode
 from edgeproxy.exchange.forwarding import RequestForwarding
 from edgeproxy.exchange.response_headers import ResponseHeaders
 from edgeproxy.exchange.sticky import StickyForwardAction
@@ -210,6 +211,7 @@ class Compiler:
                 clock=self._clock,
             ),
             clock=self._clock,
+            desync_mode=DesyncMode(balancer.settings.desync_mitigation_mode),
             response_headers=ResponseHeaders(
                 listener.settings.response_headers, has_server=listener.settings.server_header
             ),
