@@ -139,6 +139,7 @@ class RequestHead:  # hot path
         authority: Host and port of an absolute-form target, or "".
         version_minor: 1 for HTTP/1.1, 0 for HTTP/1.0.
         line: The request line as received, but with single spaces around the target and 1.0 or 1.1 as its version.
+        is_h2: It came over HTTP/2; the line is then what HTTP/1.1 would have, and `version_minor` is 1.
         fields: The header section.
         source_ip: The address of the TCP connection's other end; set by the connection.
         size: Bytes of the whole head as received.
@@ -149,6 +150,7 @@ class RequestHead:  # hot path
         "_query_pairs",
         "authority",
         "fields",
+        "is_h2",
         "line",
         "method",
         "path",
@@ -172,9 +174,15 @@ class RequestHead:  # hot path
         self.size = size
         self.authority = ""
         self.version_minor = 1
+        self.is_h2 = False
         self.source_ip = ""
         self._host: str | None = None
         self._query_pairs: list[tuple[str, str]] | None = None
+
+    @property
+    def version(self) -> str:
+        """As logs write it: `HTTP/2.0`, `HTTP/1.1` or `HTTP/1.0`."""
+        return "HTTP/2.0" if self.is_h2 else f"HTTP/1.{self.version_minor}"
 
     @property
     def host(self) -> str:
