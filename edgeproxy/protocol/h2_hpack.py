@@ -1,0 +1,300 @@
+"""HPACK: header blocks to field lines, and lines to header blocks. RFC 7541.
+
+Reading keeps the dynamic table of entries that are already validated text (`h2_fields.py`). Literals that repeat
+without being indexed, as browsers send `:path`, are remembered by their bytes.
+
+Writing is stateless: the static table and literals, never the dynamic table and never Huffman coding. nginx does not
+use the dynamic table either. It makes an encoded block a pure function of the lines, so blocks can be kept with the
+heads that they encode and used on any connection; and on the way to a client on the same machine bytes are cheaper
+than the work of saving them. All literals are written as never indexed, because a proxy may not index what it got as
+such (RFC 7541 section 6.2.3) and this way need not remember.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from edgeproxy.protocol.h2_fields import CONNECTION_SPECIFIC, FieldLine, field_line, has_bad_character, is_field_name
+from edgeproxy.protocol.h2_frames import ErrorCode, H2ConnectionError
+from edgeproxy.protocol.h2_huffman import HuffmanError, decode_huffman
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+DEFAULT_TABLE_SIZE: Final = 4096
+_ENTRY_OVERHEAD: Final = 32
+_MAX_INTEGER_SHIFT: Final = 28
+
+MAX_KNOWN_LINES: Final = 4096
+"""How many encoded lines are remembered."""
+
+MAX_KNOWN_LITERALS: Final = 256
+MAX_KNOWN_BLOCKS: Final = 16
+"""What one connection remembers."""
+
+MAX_KNOWN_SIZE: Final = 512
+"""How long a line, a literal or a block may be to be remembered."""
+
+# RFC 7541 appendix A, from index 1.
+_STATIC_FIELDS: Final = (
+    ":authority|;:method|GET;:method|POST;:path|/;:path|/index.html;:scheme|http;:scheme|https;:status|200;:status|204;"
+    ":status|206;:status|304;:status|400;:status|404;:status|500;accept-charset|;accept-encoding|gzip, deflate;"
+    "accept-language|;accept-ranges|;accept|;access-control-allow-origin|;age|;allow|;authorization|;cache-control|;"
+    "content-disposition|;content-encoding|;content-language|;content-length|;content-location|;content-range|;"
+    "content-type|;cookie|;date|;etag|;expect|;expires|;from|;host|;if-match|;if-modified-since|;if-none-match|;"
+    "if-range|;if-unmodified-since|;last-modified|;link|;location|;max-forwards|;proxy-authenticate|;"
+    "proxy-authorization|;range|;referer|;refresh|;retry-after|;server|;set-cookie|;strict-transport-security|;"
+    "transfer-encoding|;user-agent|;vary|;via|;www-authenticate|"
+)
+STATIC_TABLE: Final[list[FieldLine]] = [field_line(*field.split("|")) for field in f"|;{_STATIC_FIELDS}".split(";")]
+"""Index 0 is unused."""
+
+_DYNAMIC: Final = len(STATIC_TABLE)
+
+
+class _KnownLiterals(dict[tuple[str, bool, bytes], FieldLine]):  # hot path
+    """Literals by name, whether they are Huffman coded, and value as received. Raises HuffmanError."""
+
+    def __missing__(self, key: tuple[str, bool, bytes]) -> FieldLine:
+        name, is_coded, raw = key
+        line = field_line(name, decode_huffman(raw) if is_coded else raw.decode("latin-1"))
+        if len(raw) <= MAX_KNOWN_SIZE:
+            if len(self) >= MAX_KNOWN_LITERALS:
+                self.clear()
+            self[key] = line
+        return line
+
+
+class HeaderBlock:  # hot path
+    """A decoded header block; shared by the messages of a connection that repeat it.
+
+    Attributes:
+        fields: The fields in order.
+        kinds: All their kinds, or-ed.
+        derived: What the codec computed from the fields; the decoder never reads it.
+    """
+
+    __slots__ = ("derived", "fields", "kinds")
+
+    def __init__(self, fields: list[FieldLine], kinds: int) -> None:
+        self.fields = fields
+        self.kinds = kinds
+        self.derived: Any = None
+
+
+class HeaderDecoder:  # hot path
+    """One connection's decoding state.
+
+    The dynamic table is a list with the newest entry last: index 62 is `[-1]`. As long as it does not change, equal
+    blocks mean equal fields, so whole blocks are remembered until it does.
+    """
+
+    __slots__ = ("_blocks", "_capacity", "_dynamic", "_known", "_size")
+
+    def __init__(self) -> None:
+        self._dynamic: list[FieldLine] = []
+        self._size = 0
+        self._capacity = DEFAULT_TABLE_SIZE
+        self._known = _KnownLiterals()
+        self._blocks: dict[bytes, HeaderBlock] = {}
+
+    def decode(self, block: bytes) -> HeaderBlock:
+        """What a header block means.
+
+        Raises:
+            H2ConnectionError: COMPRESSION_ERROR for everything that RFC 7541 forbids.
+        """
+        known = self._blocks.get(block)
+        if known is not None:
+            return known
+        try:
+            return self._decode(block)
+        except IndexError:
+            fault = "a header block is cut short or refers to an entry that the table does not have"
+            raise H2ConnectionError(ErrorCode.COMPRESSION_ERROR, fault) from None
+        except HuffmanError as error:
+            raise H2ConnectionError(ErrorCode.COMPRESSION_ERROR, str(error)) from None
+
+    def _decode(self, block: bytes) -> HeaderBlock:
+        fields: list[FieldLine] = []
+        kinds = 0
+        is_stable = True
+        dynamic = self._dynamic
+        position = self._resize(block) if block and block[0] & 0xE0 == 0x20 else 0
+        end = len(block)
+        while position < end:
+            first = block[position]
+            position += 1
+            if first >= 0x80:
+                index = first & 0x7F
+                if index == 0x7F:
+                    index, position = _integer(block, position, index)
+                elif not index:
+                    raise IndexError
+                field = STATIC_TABLE[index] if index < _DYNAMIC else dynamic[_DYNAMIC - 1 - index]
+            elif first >= 0x40:
+                field, position = self._literal(block, position, first & 0x3F, 0x3F)
+                self._insert(field)
+                is_stable = False
+            else:
+                if first >= 0x20:
+                    raise H2ConnectionError(ErrorCode.COMPRESSION_ERROR, "a size update stands behind a field")
+                field, position = self._literal(block, position, first & 0x0F, 0x0F)
+            fields.append(field)
+            kinds |= field[1]
+        decoded = HeaderBlock(fields, kinds)
+        if is_stable and end <= MAX_KNOWN_SIZE:
+            if len(self._blocks) >= MAX_KNOWN_BLOCKS:
+                self._blocks.clear()
+            self._blocks[block] = decoded
+        return decoded
+
+    def _literal(self, block: bytes, position: int, index: int, mask: int) -> tuple[FieldLine, int]:
+        """A field whose value, and maybe name, stands in the block; and the position behind it."""
+        if index == mask:
+            index, position = _integer(block, position, mask)
+        if index:
+            name = (STATIC_TABLE[index] if index < _DYNAMIC else self._dynamic[_DYNAMIC - 1 - index])[2]
+        else:
+            raw, is_coded, position = _string(block, position)
+            name = decode_huffman(raw) if is_coded else raw.decode("latin-1")
+        raw, is_coded, position = _string(block, position)
+        return self._known[name, is_coded, raw], position
+
+    def _insert(self, field: FieldLine) -> None:
+        self._size += len(field[2]) + len(field[3]) + _ENTRY_OVERHEAD
+        self._dynamic.append(field)
+        self._blocks.clear()
+        if self._size > self._capacity:
+            self._evict()
+
+    def _evict(self) -> None:
+        """Drops the oldest entries, the newest one included if it is larger than the whole table."""
+        dynamic = self._dynamic
+        dropped = 0
+        while self._size > self._capacity:
+            _, _, name, value = dynamic[dropped]
+            self._size -= len(name) + len(value) + _ENTRY_OVERHEAD
+            dropped += 1
+        del dynamic[:dropped]
+
+    def _resize(self, block: bytes) -> int:
+        """Carries out the size updates at the beginning of a block; returns where the fields begin."""
+        position = 0
+        while position < len(block) and block[position] & 0xE0 == 0x20:
+            size = block[position] & 0x1F
+            position += 1
+            if size == 0x1F:
+                size, position = _integer(block, position, size)
+            if size > DEFAULT_TABLE_SIZE:
+                fault = f"a size update asks for more than {DEFAULT_TABLE_SIZE} bytes"
+                raise H2ConnectionError(ErrorCode.COMPRESSION_ERROR, fault)
+            self._capacity = size
+            self._blocks.clear()
+            self._evict()
+        return position
+
+    def __repr__(self) -> str:
+        return f"<HeaderDecoder {len(self._dynamic)} entries, {self._size} of {self._capacity} bytes>"
+
+
+def _string(block: bytes, position: int) -> tuple[bytes, bool, int]:
+    """A string as it stands there, whether it is Huffman coded, and the position behind it."""
+    first = block[position]
+    length = first & 0x7F
+    position += 1
+    if length == 0x7F:
+        length, position = _integer(block, position, length)
+    end = position + length
+    if end > len(block):
+        raise IndexError
+    return block[position:end], first >= 0x80, end
+
+
+def _integer(block: bytes, position: int, value: int) -> tuple[int, int]:
+    """An integer behind its full prefix (RFC 7541 section 5.1), and the position behind it."""
+    shift = 0
+    while True:
+        byte = block[position]
+        position += 1
+        value += (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, position
+        shift += 7
+        if shift > _MAX_INTEGER_SHIFT:
+            raise H2ConnectionError(ErrorCode.COMPRESSION_ERROR, "an integer is longer than five bytes")
+
+
+def _encode_integer(value: int, prefix: int, first: int) -> bytes:
+    """An integer whose prefix holds values up to `prefix`; `first` has the bits beside it."""
+    if value < prefix:
+        return bytes([first | value])
+    encoded = bytearray([first | prefix])
+    value -= prefix
+    while value >= 0x80:
+        encoded.append(value & 0x7F | 0x80)
+        value >>= 7
+    encoded.append(value)
+    return bytes(encoded)
+
+
+_NEVER_INDEXED: Final = 0x10
+_INDEXED: Final = {line[0]: bytes([0x80 | index]) for index, line in enumerate(STATIC_TABLE) if index and line[3]}
+_NAMES: Final = {line[2]: index for index, line in reversed(list(enumerate(STATIC_TABLE))) if index}
+
+NO_DYNAMIC_TABLE: Final = b"\x20"
+"""A size update to 0, which tells the other end's decoder what it will never need."""
+
+
+def encode_field(name: str, value: str) -> bytes:
+    """One field, `name` in lower case."""
+    raw = value.encode("latin-1")
+    index = _NAMES.get(name, 0)
+    encoded = _encode_integer(index, 0x0F, _NEVER_INDEXED)
+    if not index:
+        raw_name = name.encode("latin-1")
+        encoded += _encode_integer(len(raw_name), 0x7F, 0) + raw_name
+    return encoded + _encode_integer(len(raw), 0x7F, 0) + raw
+
+
+class HeaderEncoder(dict[str, bytes]):  # hot path
+    """Lines as text to their encoding, remembered line by line; bounded in number and in size.
+
+    A line that HTTP/2 does not carry is encoded as nothing: `Connection` and its relatives, and names or values that
+    would make the message malformed for whoever receives it.
+    """
+
+    def __missing__(self, line: str) -> bytes:
+        name, _, value = line.partition(":")
+        name = name.lower()
+        value = value.strip(" \t")
+        if name in CONNECTION_SPECIFIC or not is_field_name(name) or has_bad_character(value):
+            encoded = b""
+        else:
+            encoded = _INDEXED.get(f"{name}: {value}") or encode_field(name, value)
+        if len(line) <= MAX_KNOWN_SIZE:
+            if len(self) >= MAX_KNOWN_LINES:
+                self.clear()
+            self[line] = encoded
+        return encoded
+
+    def encode_lines(self, lines: Iterable[str]) -> bytes:
+        """A trailer section's header block."""
+        return b"".join(map(self.__getitem__, lines))
+
+    def encode_response(self, status: int, lines: Iterable[str]) -> bytes:
+        """A response head's header block."""
+        text = f":status: {status}"
+        return (_INDEXED.get(text) or encode_field(":status", str(status))) + self.encode_lines(lines)
+
+    def encode_request(self, method: str, scheme: str, authority: str, path: str, lines: Iterable[str]) -> bytes:
+        """A request head's header block; the authority takes Host's place, whose lines are left out by the caller."""
+        return b"".join(
+            (
+                _INDEXED.get(f":method: {method}") or encode_field(":method", method),
+                _INDEXED.get(f":scheme: {scheme}") or encode_field(":scheme", scheme),
+                encode_field(":authority", authority),
+                _INDEXED.get(f":path: {path}") or encode_field(":path", path),
+                *map(self.__getitem__, lines),
+            )
+        )
