@@ -12,6 +12,7 @@ import msgspec
 
 from edgeproxy.exchange.desync_mode import DesyncMode
 from edgeproxy.exchange.response_headers import UNCHANGED, ResponseHeaders
+from edgeproxy.protocol.h2_hpack import HeaderEncoder
 
 if TYPE_CHECKING:
     from edgeproxy.exchange.actions import CompiledAction
@@ -30,6 +31,7 @@ class ExchangeContext(msgspec.Struct, frozen=True, kw_only=True, gc=True):
         ledger: Who is told when an exchange has ended.
         clock: What time it is for people.
         desync_mode: What follows from a desync verdict.
+        h2_encoder: Writes heads for clients that speak HTTP/2.
         response_headers: What is put on every response.
         allows_several_hosts: Requests with more than one Host header are served; rules look at the first.
     """
@@ -40,5 +42,6 @@ class ExchangeContext(msgspec.Struct, frozen=True, kw_only=True, gc=True):
     ledger: ExchangeLedger
     clock: WallClock
     desync_mode: DesyncMode = DesyncMode.DEFENSIVE
+    h2_encoder: HeaderEncoder = msgspec.field(default_factory=HeaderEncoder)
     response_headers: ResponseHeaders = UNCHANGED
     allows_several_hosts: bool = False

@@ -160,7 +160,7 @@ class RequestForwarding:  # hot path
         if derived.prefix is not None:
             received = self._forwarded_for(derived.prefix, head.source_ip, source_port)
             prefix = received + prefix[prefix.index(self._suffix) :]
-        if transformed is not None or head.authority or head.version != "HTTP/1.1":
+        if transformed is not None or head.authority or not head.fields.host:
             return self._encode_unusual(head, derived, prefix, trace, transformed)
         return f"{head.line}\r\n{prefix}{derived.host_line}{trace}{derived.rest}".encode("latin-1")
 
@@ -290,24 +290,35 @@ def encode_response_head(  # hot path
     encoded = derived.get(key)
     if encoded is None:
         connection = "Connection: keep-alive" if keep_alive else "Connection: close"
-        encoded, is_constant = _encode_response_head(head, mode, clock.http_date(), added, connection)
+        lines, is_constant = response_lines(head, mode, clock.http_date(), added, connection)
+        encoded = _encode_response(head, lines)
         if is_constant:
-            if len(derived) >= MAX_ENCODINGS:
-                derived.clear()
-            derived[key] = encoded
+            remember_encoding(derived, key, encoded)
     return encoded
+
+
+def remember_encoding(derived: dict[Hashable, bytes], key: Hashable, encoded: bytes) -> None:
+    """Keeps an encoding of a response head, with the head."""
+    if len(derived) >= MAX_ENCODINGS:
+        derived.clear()
+    derived[key] = encoded
 
 
 def encode_switch_head(head: ResponseHead, clock: WallClock, added: ResponseHeaders = UNCHANGED) -> bytes:
     """The head of a 101 for the client; its Upgrade line is the target's, in the target's place."""
     # UNTIL_CLOSE: a tunnel has no length, whatever the target says of one.
-    return _encode_response_head(head, BodyMode.UNTIL_CLOSE, clock.http_date(), added, "Connection: upgrade")[0]
+    lines, _ = response_lines(head, BodyMode.UNTIL_CLOSE, clock.http_date(), added, "Connection: upgrade")
+    return _encode_response(head, lines)
 
 
-def _encode_response_head(
+def _encode_response(head: ResponseHead, lines: list[str]) -> bytes:
+    return "\r\n".join([f"HTTP/1.1 {head.status_line}", *lines, "\r\n"]).encode("latin-1")
+
+
+def response_lines(
     head: ResponseHead, mode: BodyMode, date: str, added: ResponseHeaders, connection: str
-) -> tuple[bytes, bool]:
-    """The encoded head, and whether it is the same every time."""
+) -> tuple[list[str], bool]:
+    """A target's header lines as a client gets them, and whether they are the same every time."""
     lines = head.lines
     rest = lines.copy()
     known: dict[str, str] = {}
@@ -315,7 +326,7 @@ def _encode_response_head(
         del rest[position]
         # Backwards, so that the first of several stays.
         known[name] = lines[position]
-    front = [f"HTTP/1.1 {head.status_line}", known.get("date") or f"Date: {date}"]
+    front = [known.get("date") or f"Date: {date}"]
     names = ["content-type"]
     if mode is BodyMode.AS_RECEIVED:
         # A HEAD's or a 304's answer may state a transfer coding that no body shows; a 204's may not, and there are
@@ -325,6 +336,4 @@ def _encode_response_head(
     if mode is BodyMode.CHUNKED:
         front.append("Transfer-Encoding: chunked")
     front.append(connection)
-    rest = added.added_to(rest)
-    rest.append("\r\n")
-    return "\r\n".join(front + rest).encode("latin-1"), "date" in known
+    return front + added.added_to(rest), "date" in known

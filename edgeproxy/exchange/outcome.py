@@ -24,6 +24,7 @@ class Outcome(enum.Enum):
     # The client's doing.
     BAD_REQUEST = "the request could not be read"
     DESYNC_BLOCKED = "the desync mitigation mode does not let the request pass"
+    VERSION_REFUSED = "the target group's protocol version does not take such requests"
     METHOD_REFUSED = "TRACE and CONNECT are not served"
     TOO_MANY_ADDRESSES = "X-Forwarded-For holds more than 30 addresses"
     CODING_REFUSED = "the transfer coding is not supported"
@@ -50,6 +51,7 @@ STATUS: Final[dict[Outcome, int]] = {
     Outcome.TRANSFORM_FAILED: 500,
     Outcome.BAD_REQUEST: 400,
     Outcome.DESYNC_BLOCKED: 400,
+    Outcome.VERSION_REFUSED: 464,
     Outcome.METHOD_REFUSED: 405,
     Outcome.TOO_MANY_ADDRESSES: 463,
     Outcome.CODING_REFUSED: 501,

@@ -66,6 +66,16 @@ class ClientPort(Protocol):
         """Takes more of the request."""
 
 
+class StreamPort(ClientPort, Protocol):
+    """A stream of an HTTP/2 client, as an exchange sees it. Bytes that it cannot take now pause the target."""
+
+    def send_head(self, block: bytes, data: bytes, is_complete: bool) -> None:
+        """Sends a response head, encoded, and what there is of its body."""
+
+    def send_data(self, data: bytes, is_complete: bool) -> None:
+        """Sends more of the body."""
+
+
 class TargetPort(Protocol):
     """A connection to a target that is at this exchange's disposal."""
 

@@ -115,14 +115,24 @@ def encode_reply(
     reply: Reply, *, date: str, keep_alive: bool, is_head: bool = False, added: ResponseHeaders = UNCHANGED
 ) -> bytes:
     """The answer in HTTP/1.1."""
-    lines = [f"HTTP/1.1 {status_line(reply.status)}", *added.server_lines, f"Date: {date}"]
+    connection = "Connection: keep-alive" if keep_alive else "Connection: close"
+    lines = reply_lines(reply, date=date, added=added, connection=connection)
+    head = "\r\n".join([f"HTTP/1.1 {status_line(reply.status)}", *lines, "", ""]).encode("latin-1")
+    return head if is_head else head + reply.body
+
+
+def reply_lines(
+    reply: Reply, *, date: str, added: ResponseHeaders = UNCHANGED, connection: str | None = None
+) -> list[str]:
+    """The answer's header lines; `connection` is HTTP/1.1's."""
+    lines = [*added.server_lines, f"Date: {date}"]
     if reply.content_type:
         lines.append(f"Content-Type: {reply.content_type}")
     if reply.status != 204:
         # RFC 9110 section 8.6 forbids it there.
         lines.append(f"Content-Length: {len(reply.body)}")
-    lines.append("Connection: keep-alive" if keep_alive else "Connection: close")
+    if connection is not None:
+        lines.append(connection)
     if reply.location is not None:
         lines.append(f"Location: {reply.location}")
-    head = "\r\n".join([*lines, *added.lines, "", ""]).encode("latin-1")
-    return head if is_head else head + reply.body
+    return [*lines, *added.lines]

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 SERVER: Final = "Server: awselb/2.0"
 
-_HEAD_VARIANTS: Final = 6
+_HEAD_VARIANTS: Final = 7
+
+OVER_HTTP2: Final = 6
+"""Which of the variants is for HTTP/2."""
 
 
 class ResponseHeaders:  # hot path

@@ -150,8 +150,8 @@ class RequestHead:  # hot path
         query: The text between the first `?` and `#`, undecoded.
         authority: Host and port of an absolute-form target, or "".
         version: `HTTP/2.0`, `HTTP/1.1`, which stands for later minor versions too, `HTTP/1.0` or `HTTP/0.9`.
-        line: The request line as received, but with single spaces around the target and `version` behind it; of a
-            request over HTTP/2, the line that HTTP/1.1 would have.
+        line: The request line for a target that speaks HTTP/1.1: as received, but with single spaces around the
+            target, and `HTTP/1.1` behind it.
         verdict: What the desync classifier says; None for a compliant request.
         fields: The header section.
         source_ip: The address of the TCP connection's other end; set by the connection.

@@ -160,8 +160,8 @@ def _head(method: str, target: str, version: str, fields: RequestFields, size: i
     # After the target: the preface of HTTP/2 (`PRI * HTTP/2.0`) was answered with 400 (observed).
     spoken = _spoken_version(version.strip(_WHITE)) if version else "HTTP/0.9"
     path, _, query = path_and_query.partition("#")[0].partition("?")
-    # A target gets one space on each side and a version that this proxy speaks.
-    head = RequestHead(f"{method} {bare} {spoken}", method, path_and_query, path, query, fields, size)
+    # A target gets one space on each side and the version that this proxy speaks to it.
+    head = RequestHead(f"{method} {bare} HTTP/1.1", method, path_and_query, path, query, fields, size)
     head.authority = authority
     head.version = spoken
     return head

@@ -55,23 +55,23 @@ def test_whatever_ends_no_line_stays_in_the_target(target: str, reason: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("line", "expected", "reason"),
+    ("line", "version", "reason"),
     [
-        ("GET  /a HTTP/1.1", "GET /a HTTP/1.1", "SpaceInUri"),
-        ("GET /a  HTTP/1.1  ", "GET /a HTTP/1.1", "NonCompliantVersion"),
-        ("GET /a\tHTTP/1.1\t", "GET /a HTTP/1.1", "NonCompliantVersion"),
-        ("GET /a HTTP/1.5", "GET /a HTTP/1.1", "NonCompliantVersion"),
-        ("GET /a HTTP/1.10", "GET /a HTTP/1.1", "BadVersion"),
-        ("GET /a HTTP/1.00", "GET /a HTTP/1.0", "BadVersion"),
-        ("GET /a HTTP/1.0", "GET /a HTTP/1.0", ""),
-        ("GET /a", "GET /a HTTP/0.9", "NonCompliantVersion"),
+        ("GET  /a HTTP/1.1", "HTTP/1.1", "SpaceInUri"),
+        ("GET /a  HTTP/1.1  ", "HTTP/1.1", "NonCompliantVersion"),
+        ("GET /a\tHTTP/1.1\t", "HTTP/1.1", "NonCompliantVersion"),
+        ("GET /a HTTP/1.5", "HTTP/1.1", "NonCompliantVersion"),
+        ("GET /a HTTP/1.10", "HTTP/1.1", "BadVersion"),
+        ("GET /a HTTP/1.00", "HTTP/1.0", "BadVersion"),
+        ("GET /a HTTP/1.0", "HTTP/1.0", ""),
+        ("GET /a", "HTTP/0.9", "NonCompliantVersion"),
     ],
 )
 def test_a_target_gets_a_line_without_surplus_spaces_and_with_a_spoken_version(
-    line: str, expected: str, reason: str
+    line: str, version: str, reason: str
 ) -> None:
     head = request_line(line)
-    assert (expected, expected[-8:], reason) == (head.line, head.version, reason_of(head))
+    assert ("GET /a HTTP/1.1", version, reason) == (head.line, head.version, reason_of(head))
 
 
 @pytest.mark.parametrize(
