@@ -263,10 +263,10 @@ def test_the_access_log_can_go_to_a_file_which_is_appended_to(tmp_path: Path) ->
     assert "a line\na line\n" == place.read_text()
 
 
-def test_the_access_log_can_go_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_access_log_can_go_to_standard_output(capfd: pytest.CaptureFixture[str]) -> None:
     write_through("-")
 
-    assert "a line\n" == capsys.readouterr().out
+    assert "a line\n" == capfd.readouterr().out
 
 
 def test_the_access_log_can_be_off() -> None:

@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 
 _NO_EFFECT = {
     "deletion_protection.enabled": "true",
-    "access_logs.s3.enabled": "true",
-    "connection_logs.s3.enabled": "true",
-    "health_check_logs.s3.enabled": "true",
     "zonal_shift.config.enabled": "true",
     "waf.fail_open.enabled": "true",
 }
