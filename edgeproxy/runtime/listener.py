@@ -55,6 +55,7 @@ class ListenerSocket:
         idle_timeout: Seconds.
         client_keep_alive: Seconds that a client connection may last.
         is_draining: Every response closes its connection.
+        connection_log: Gets a line per connection.
         connections: The open client connections.
         handshakes: Those whose TLS handshake is not over.
     """
@@ -84,7 +85,7 @@ class ListenerSocket:
         self.is_draining = False
         self.connections: set[ClientConnection] = set()
         self.handshakes: set[TlsAccept] = set()
-        self._connection_log = connection_log
+        self.connection_log = connection_log
         self._memo = memo
         self._sockets: list[socket.socket] = []
         self._servers: list[asyncio.Server] = []
@@ -193,8 +194,8 @@ class ListenerSocket:
         self.connections.add(connection)
         self.counters.active_connections += 1
         self.counters.new_connections += 1
-        if self._connection_log.is_on:
-            self._connection_log.established(connection)
+        if self.connection_log.is_on:
+            self.connection_log.established(connection)
         if self.is_draining:
             connection.drain()
 
@@ -202,8 +203,8 @@ class ListenerSocket:
         """A client connected, and could not agree on TLS with us, left, or fell silent."""
         self.counters.new_connections += 1
         self.counters.client_tls_negotiation_errors += 1
-        if self._connection_log.is_on:
-            self._connection_log.failed(handshake.client, handshake.trace_id, handshake.node_address)
+        if self.connection_log.is_on:
+            self.connection_log.failed(handshake.client, handshake.trace_id, handshake.node_address)
 
     def on_closed(self, connection: ClientConnection) -> None:
         """A client connection is gone."""

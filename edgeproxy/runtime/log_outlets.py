@@ -8,7 +8,6 @@ the proxy lives, and a reload changes where they lead: an exchange that began be
 from __future__ import annotations
 
 import asyncio
-import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from edgeproxy.runtime.clock import Clock
     from edgeproxy.runtime.health_check_log import CheckRecord
     from edgeproxy.runtime.log_writer import LogWriter
-
-_log = logging.getLogger(__name__)
 
 
 class LogOutlet:  # hot path
@@ -82,7 +79,6 @@ class LogOutlets:
         self._clock = clock
         self._outlets: dict[str, LoadBalancerLogs] = {}
         self._closing: set[asyncio.Future[None]] = set()
-        self._told: set[str] = set()
 
     def of(self, load_balancer: str) -> LoadBalancerLogs:
         """The outlets of a load balancer, by its name."""
@@ -114,8 +110,7 @@ class LogOutlets:
         delivery = balancer.settings.log(family.name) if balancer is not None else None
         before = outlet.directory
         if delivery is None or delivery.directory is None:
-            if delivery is not None:
-                self._tell_that_there_is_no_s3(family, owner.load_balancer, delivery.bucket)
+            # A bucket of S3 is out of reach; `control/config/lint.py` says so.
             directory = None
         else:
             bucket, prefix = Path(delivery.directory), delivery.prefix
@@ -126,16 +121,6 @@ class LogOutlets:
         outlet.lead_to(directory)
         if before is not None:
             self._close_aside(before)
-
-    def _tell_that_there_is_no_s3(self, family: LogFamily, load_balancer: str, bucket: str) -> None:
-        sentence = (
-            f"The {family.words} of load balancer {load_balancer} is not stored: '{bucket}' is a bucket of S3, and "
-            f"there is no S3 here. Set '{family.name}.s3.bucket' to a directory, as 'file:///an/absolute/path', to "
-            "have it there."
-        )
-        if sentence not in self._told:
-            self._told.add(sentence)
-            _log.warning("%s", sentence)
 
     def on_checked(self, record: CheckRecord) -> None:
         """A health check has ended."""

@@ -29,8 +29,8 @@ class TlsAccept(asyncio.Protocol):  # hot path: once a connection
     """See the top of this file.
 
     Attributes:
-        client: The address and port at the other end.
-        node_address: The load balancer's own address on this connection.
+        client: The address and port at the other end; only there for the connection log.
+        node_address: The load balancer's own address on this connection; only there for the connection log.
     """
 
     __slots__ = ("_connection", "_context", "_listener", "_timeout", "_transport", "client", "node_address")
@@ -50,9 +50,10 @@ class TlsAccept(asyncio.Protocol):  # hot path: once a connection
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """TCP is there; the handshake begins."""
         self._transport = cast("asyncio.Transport", transport)
-        # Not to be had any more once the connection is gone.
-        self.client = address_of(transport, "peername")
-        self.node_address = address_of(transport, "sockname")[0]
+        if self._listener.connection_log.is_on:
+            # Not to be had any more once the connection is gone.
+            self.client = address_of(transport, "peername")
+            self.node_address = address_of(transport, "sockname")[0]
         self._listener.handshakes.add(self)
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
