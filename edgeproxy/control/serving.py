@@ -59,7 +59,9 @@ async def serve(plan: Plan, *, on_started: Callable[[EdgeProxy], object] | None 
             proxy = _proxy(
                 plan, access_log=access_log, connection_log=connection_log, health_check_log=health_check_log
             )
-            return await _run(proxy, plan, signals, on_started)
+            # Until the very end: without a handler this signal kills.
+            async with answering(signal.SIGUSR1, lambda: _deliver_logs(proxy)):
+                return await _run(proxy, plan, signals, on_started)
     except EdgeProxyError as error:
         return _report(error, plan)
     finally:
@@ -74,7 +76,7 @@ async def _run(
         announce_started(proxy, plan.source)
         announce_warnings([*map(str, plan.loaded.warnings), *_unused_binds(plan)])
         async with _admin_endpoint(proxy, plan) as admin:
-            async with _reloading(proxy, plan), answering(signal.SIGUSR1, lambda: _deliver_logs(proxy)):
+            async with _reloading(proxy, plan):
                 announce_admin(admin)
                 if on_started is not None:
                     on_started(proxy)

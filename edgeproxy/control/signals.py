@@ -55,20 +55,26 @@ class StopSignals:
 
 @contextlib.asynccontextmanager
 async def answering(number: signal.Signals, act: Callable[[], Coroutine[Any, Any, object]]) -> AsyncIterator[None]:
-    """Does something at every signal of this number that comes while the block runs; what is not done then ends."""
+    """Does something at every signal of this number that comes while the block runs; what is not done then is ended."""
     loop = asyncio.get_running_loop()
-    async with asyncio.TaskGroup() as tasks:
-        running: set[asyncio.Task[object]] = set()
+    running: set[asyncio.Task[object]] = set()
 
-        def on_signal() -> None:
-            task = tasks.create_task(act())
-            running.add(task)
-            task.add_done_callback(running.discard)
+    def on_signal() -> None:
+        task = loop.create_task(act())
+        running.add(task)
+        task.add_done_callback(on_done)
 
-        loop.add_signal_handler(number, on_signal)
-        try:
-            yield
-        finally:
-            loop.remove_signal_handler(number)
-            for task in running:
-                task.cancel()
+    def on_done(task: asyncio.Task[object]) -> None:
+        running.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            logger.error("What %s asked for went wrong.", number.name, exc_info=task.exception())
+
+    loop.add_signal_handler(number, on_signal)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(number)
+        for task in running:
+            task.cancel()
+        if running:
+            await asyncio.wait(running)

@@ -97,8 +97,9 @@ class LogDirectory(LogWriter):
         path = self.bucket / test_object_key(self.family, self.owner, prefix=self.prefix)
         path.parent.mkdir(parents=True, exist_ok=True)
         moment = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").removesuffix("+00:00")
-        # The sentence is not documented; this is what such objects were seen to hold (unconfirmed).
-        path.write_text(f"Enable AccessLog for ELB: {self.owner.load_balancer} at {moment}Z", encoding="ascii")
+        # What is in such an object is not documented; this is how access logs' were seen to be (unconfirmed).
+        log = self.family.test_file.removeprefix("ELB").removesuffix("TestFile")
+        path.write_text(f"Enable {log} for ELB: {self.owner.load_balancer} at {moment}Z", encoding="ascii")
         self._is_announced = True
 
     def _by_interval(self, lines: list[str], now: float) -> list[tuple[int, list[str]]]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -121,9 +122,12 @@ async def test_a_reload_that_changes_the_bucket_loses_nothing(tmp_path: Path) ->
                 asked += 1
                 await client.ask("GET /")
 
+        def has_asked(count: int) -> bool:
+            return asked >= count
+
         tasks = [asyncio.create_task(ask()) for _ in range(4)]
         for turn in range(1, 6):
-            await until(lambda turn=turn: asked >= 100 * turn)
+            await until(functools.partial(has_asked, 100 * turn))
             attributes = on(buckets[turn % 2])
             await edgeproxy.apply(forwarding_to(target.port, attributes=attributes))
         await asyncio.gather(*tasks)
@@ -200,7 +204,12 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every line that was rendered."""
     lines: list[str] = []
     render = LineFormat.render
-    monkeypatch.setattr(LineFormat, "render", lambda *arguments: (lines.append(render(*arguments)), lines[-1])[1])
+
+    def noticed(*arguments: Any) -> str:
+        lines.append(render(*arguments))
+        return lines[-1]
+
+    monkeypatch.setattr(LineFormat, "render", noticed)
     return lines
 
 
