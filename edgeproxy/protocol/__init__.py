@@ -20,8 +20,9 @@ of its responses, likewise. Neither controls the configuration, the clock or the
 *What is promised*, with desync mitigation in `defensive` or `strictest` mode:
 
 1. One request in, at most one request out. A target connection that goes back to the pool carried exactly one request,
-   whichever way its parser reads Content-Length, Transfer-Encoding, folded lines, line ends and lookalike names; where
-   two readings are possible, both connections end with the response (tests/exchange/test_smuggling.py).
+   whichever way its parser reads Content-Length, Transfer-Encoding, folded lines, line ends, and the names that HTTP
+   Desync Guardian takes for lookalikes; where two readings are possible, both connections end with the response
+   (tests/exchange/test_smuggling.py).
 2. What is forwarded states the length of its body once, in our own words, and bodies in chunks are framed anew: sizes,
    extensions and trailers of the sender go no further (tests/protocol/test_body.py).
 3. No value of one side becomes a line of the other: NUL, CR and LF end with the header that holds them, and no value

@@ -31,7 +31,7 @@ from edgeproxy.exchange.transforming import TransformingAction
 from edgeproxy.model import ids
 from edgeproxy.rules.predicates import needs_dropped_header
 from edgeproxy.rules.table import RoutingTable
-from edgeproxy.runtime.access_log import AccessLog, LineFormat
+from edgeproxy.runtime.access_log import LineFormat
 from edgeproxy.runtime.dropped_names import DroppedNames
 from edgeproxy.runtime.ledger import Ledger
 
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from edgeproxy.model.target_group_settings import TargetGroupSettings
     from edgeproxy.model.topology import Topology
     from edgeproxy.runtime.clock import Clock
+    from edgeproxy.runtime.log_outlets import LogOutlets
     from edgeproxy.runtime.metrics import Metrics
 
 ListenerKey = tuple[str, int]
@@ -79,7 +80,7 @@ class Compiler:
         *,
         dialer: TargetDialer,
         metrics: Metrics,
-        access_log: AccessLog | None,
+        logs: LogOutlets,
         clock: Clock,
         draw: Callable[[], float] | None = None,
         time_scale: float = 1.0,
@@ -88,7 +89,7 @@ class Compiler:
         """`stickiness_key` gives the 32 bytes that cookies are sealed with; it is asked once, if at all."""
         self._dialer = dialer
         self._metrics = metrics
-        self._access_log = access_log
+        self._logs = logs
         self._clock = clock
         self._draw = draw or random.Random().random  # noqa: S311 - a lottery between target groups, not a secret
         self._trace_ids = TraceIds()
@@ -201,7 +202,7 @@ class Compiler:
             dialer=self._dialer,
             ledger=Ledger(
                 counters=self._metrics.load_balancers[balancer.name],
-                log=self._access_log,
+                log=self._logs.of(balancer.name).access,
                 line_format=LineFormat(
                     load_balancer=ids.load_balancer_resource(balancer.name),
                     dns_name=dns_name,

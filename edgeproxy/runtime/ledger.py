@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from edgeproxy.exchange.record import ExchangeRecord
     from edgeproxy.runtime.access_log import AccessLog, LineFormat
     from edgeproxy.runtime.clock import Clock
+    from edgeproxy.runtime.log_outlets import LogOutlet
     from edgeproxy.runtime.metrics import LoadBalancerCounters
 
 SWITCHED: Final = 101
@@ -23,7 +24,12 @@ class Ledger:  # hot path
     __slots__ = ("_clock", "_counters", "_format", "_log")
 
     def __init__(
-        self, *, counters: LoadBalancerCounters, log: AccessLog | None, line_format: LineFormat, clock: Clock
+        self,
+        *,
+        counters: LoadBalancerCounters,
+        log: LogOutlet | AccessLog | None,
+        line_format: LineFormat,
+        clock: Clock,
     ) -> None:
         self._counters = counters
         self._log = log
@@ -52,9 +58,10 @@ class Ledger:  # hot path
             elif record.outcome in _TARGET_UNREACHABLE:
                 group.connection_errors += 1
                 record.target.errors += 1
-        if self._log is not None:
+        log = self._log
+        if log is not None and (write := log.write) is not None:
             clock = self._clock
-            self._log.write(self._format.render(record, clock.now(), clock.offset))
+            write(self._format.render(record, clock.now(), clock.offset))
 
     def open_tunnel(self, record: ExchangeRecord) -> None:
         """A WebSocket is open: it counts as a request now, its bytes when it ends.

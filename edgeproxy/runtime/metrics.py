@@ -27,6 +27,7 @@ class LoadBalancerCounters:  # hot path
 
     __slots__ = (
         "active_connections",
+        "client_tls_negotiation_errors",
         "elb_status",
         "fixed_responses",
         "groups",
@@ -39,6 +40,7 @@ class LoadBalancerCounters:  # hot path
     def __init__(self) -> None:
         self.active_connections = 0
         self.new_connections = 0
+        self.client_tls_negotiation_errors = 0
         self.request_count = 0
         self.processed_bytes = 0
         self.fixed_responses = 0
