@@ -93,11 +93,19 @@ FRAMES = [
     *_connection(
         PROTOCOL,
         [
-            ("4.3", "PRIORITY inside a header block", frame(HEADERS, 1, 1, BLOCK[:5]) + frame(PRIORITY, 0, 1, PRIORITY_5)),
+            (
+                "4.3",
+                "PRIORITY inside a header block",
+                frame(HEADERS, 1, 1, BLOCK[:5]) + frame(PRIORITY, 0, 1, PRIORITY_5),
+            ),
             ("4.3", "another stream's HEADERS inside a block", frame(HEADERS, 1, 1, BLOCK[:5]) + headers(3, GET)),
             ("5.5", "an unknown frame inside a header block", frame(HEADERS, 1, 1, BLOCK[:5]) + frame(22, 0, 0, b"x")),
             ("6.1", "DATA on stream 0", frame(DATA, 0, 0, b"x")),
-            ("6.1", "DATA with more padding than bytes", headers(1, POST, end_stream=False) + frame(DATA, 9, 1, b"\x05abc")),
+            (
+                "6.1",
+                "DATA with more padding than bytes",
+                headers(1, POST, end_stream=False) + frame(DATA, 9, 1, b"\x05abc"),
+            ),
             ("6.2", "HEADERS on stream 0", frame(HEADERS, 5, 0, BLOCK)),
             ("6.2", "HEADERS with more padding than bytes", frame(HEADERS, 5 | PADDED, 1, b"\xff" + BLOCK)),
             (
@@ -115,7 +123,11 @@ FRAMES = [
             ("6.7", "PING on a stream", frame(PING, 0, 1, bytes(8))),
             ("6.8", "GOAWAY on a stream", frame(GOAWAY, 0, 1, bytes(8))),
             ("6.9", "WINDOW_UPDATE by 0 on the connection", window_update(0, 0)),
-            ("6.10", "CONTINUATION on stream 0", frame(HEADERS, 1, 1, BLOCK[:5]) + frame(CONTINUATION, 4, 0, BLOCK[5:])),
+            (
+                "6.10",
+                "CONTINUATION on stream 0",
+                frame(HEADERS, 1, 1, BLOCK[:5]) + frame(CONTINUATION, 4, 0, BLOCK[5:]),
+            ),
             ("6.10", "CONTINUATION behind a whole header block", headers(1, GET) + frame(CONTINUATION, 4, 1, BLOCK)),
             (
                 "6.10",
@@ -185,15 +197,36 @@ STREAMS = [
     *_connection(
         CLOSED,
         [
-            ("5.1", "DATA behind the client's RST_STREAM", headers(1, POST, end_stream=False) + reset(1) + data(1, b"x")),
-            ("5.1", "HEADERS behind the client's RST_STREAM", headers(1, POST, end_stream=False) + reset(1) + headers(1, GET)),
+            (
+                "5.1",
+                "DATA behind the client's RST_STREAM",
+                headers(1, POST, end_stream=False) + reset(1) + data(1, b"x"),
+            ),
+            (
+                "5.1",
+                "HEADERS behind the client's RST_STREAM",
+                headers(1, POST, end_stream=False) + reset(1) + headers(1, GET),
+            ),
         ],
     ),
     Case("5.1", "DATA on a closed stream", headers(1, GET) + data(1, b"x"), Scope.CONNECTION, CLOSED, is_answered=True),
     Case("5.1", "HEADERS on a closed stream", headers(1, GET) * 2, Scope.CONNECTION, CLOSED, is_answered=True),
-    Case("5.1", "WINDOW_UPDATE on a closed stream", headers(1, GET) + window_update(1, 1), Scope.NOTHING, is_answered=True),
+    Case(
+        "5.1",
+        "WINDOW_UPDATE on a closed stream",
+        headers(1, GET) + window_update(1, 1),
+        Scope.NOTHING,
+        is_answered=True,
+    ),
     Case("5.1", "RST_STREAM on a closed stream", headers(1, GET) + reset(1), Scope.NOTHING, is_answered=True),
-    Case("5.1", "PRIORITY on a closed stream", headers(1, GET) + frame(PRIORITY, 0, 1, PRIORITY_5), Scope.NOTHING, 0, True),
+    Case(
+        "5.1",
+        "PRIORITY on a closed stream",
+        headers(1, GET) + frame(PRIORITY, 0, 1, PRIORITY_5),
+        Scope.NOTHING,
+        0,
+        True,
+    ),
     Case("5.1", "DATA behind the end of the stream", headers(1, GET) + data(1, b"x"), Scope.STREAM, CLOSED),
     Case("5.1", "HEADERS behind the end of the stream", headers(1, GET) * 2, Scope.STREAM, CLOSED),
     Case("5.1.2", "129 streams", b"".join(headers(2 * n + 1, GET) for n in range(129)), Scope.STREAM, REFUSED),
@@ -286,8 +319,14 @@ MESSAGES = [
     *[
         Case("8.1.1", name, wire, Scope.STREAM, PROTOCOL)
         for name, wire in [
-            ("less body than Content-Length", headers(1, _BODY_5, end_stream=False) + data(1, b"abcd", end_stream=True)),
-            ("more body than Content-Length", headers(1, _BODY_5, end_stream=False) + data(1, b"abcdef", end_stream=True)),
+            (
+                "less body than Content-Length",
+                headers(1, _BODY_5, end_stream=False) + data(1, b"abcd", end_stream=True),
+            ),
+            (
+                "more body than Content-Length",
+                headers(1, _BODY_5, end_stream=False) + data(1, b"abcdef", end_stream=True),
+            ),
             ("more body in two frames", headers(1, _BODY_5, end_stream=False) + data(1, b"abc") * 2),
             ("no body for Content-Length", headers(1, _BODY_5)),
             ("trailers before the whole body", headers(1, _BODY_5, end_stream=False) + headers(1, [("t", "1")])),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeproxy.protocol.h2_frames import ErrorCode, H2ConnectionError
+from edgeproxy.protocol.h2_frames import H2ConnectionError
 from edgeproxy.protocol.h2_hpack import (
     MAX_KNOWN_BLOCKS,
     MAX_KNOWN_LINES,
@@ -17,7 +17,7 @@ from edgeproxy.protocol.h2_hpack import (
     HeaderDecoder,
     HeaderEncoder,
 )
-from tests.helpers.h2_wire import Fields
+from tests.helpers.h2_wire import Fields, fields_of
 
 names = st.text("abcdefghijklmnopqrstuvwxyz-", min_size=1, max_size=20)
 values = st.text(st.characters(max_codepoint=255), max_size=200)
@@ -44,8 +44,10 @@ REQUESTS = [
 RESPONSES = [
     "3fe101488264025885aec3771a4b6196d07abe941054d444a8200595040b8166e082a62d1bff6e919d29ad171863c78f0b97c8e9ae82ae43d3",
     "4883640effc1c0bf",
-    "88c16196d07abe941054d444a8200595040b8166e084a62d1bffc05a839bd9ab77ad94e7821dd7f2e6c7b335dfdfcd5b3960d5af27087f3672"
-    "c1ab270fb5291f9587316065c003ed4ee5b1063d5007",
+    (
+        "88c16196d07abe941054d444a8200595040b8166e084a62d1bffc05a839bd9ab77ad94e7821dd7f2e6c7b335dfdfcd5b3960d5af27087f"
+        "3672c1ab270fb5291f9587316065c003ed4ee5b1063d5007"
+    ),
 ]
 DATE = ("date", "Mon, 21 Oct 2013 20:13:21 GMT")
 LOCATION = ("location", "https://www.example.com")
@@ -92,16 +94,13 @@ def test_what_another_implementation_encodes_is_read(blocks: list[Fields], huffm
 
 @given(st.binary(max_size=60))
 def test_any_block_is_read_as_by_another_implementation_or_refused(block: bytes) -> None:
-    second = hpack.Decoder()
     try:
         ours: Fields | None = decoded(HeaderDecoder(), block)
-    except H2ConnectionError as error:
-        assert ErrorCode.COMPRESSION_ERROR == error.code
+    except H2ConnectionError:
         ours = None
     try:
-        raw = second.decode(block, raw=True)
-        theirs: Fields | None = [(bytes(n).decode("latin-1"), bytes(v).decode("latin-1")) for n, v in raw]
-    except (hpack.HPACKError, UnicodeDecodeError):
+        theirs: Fields | None = fields_of(block)
+    except hpack.HPACKError:
         theirs = None
     if ours is not None:
         assert theirs == ours
@@ -158,12 +157,12 @@ def test_a_response_is_read_by_another_implementation() -> None:
         ("content-length", "5"),
         ("x-empty", ""),
         ("set-cookie", "a=b"),
-    ] == hpack.Decoder().decode(block)
+    ] == fields_of(block)
 
 
 @pytest.mark.parametrize("status", [200, 204, 404, 464, 503])
 def test_every_status_is_written(status: int) -> None:
-    assert [(":status", str(status))] == hpack.Decoder().decode(HeaderEncoder().encode_response(status, []))
+    assert [(":status", str(status))] == fields_of(HeaderEncoder().encode_response(status, []))
 
 
 def test_a_request_is_read_by_another_implementation() -> None:
@@ -174,7 +173,7 @@ def test_a_request_is_read_by_another_implementation() -> None:
         (":authority", "a.example:8443"),
         (":path", "/x?y"),
         ("accept", "*/*"),
-    ] == hpack.Decoder().decode(block)
+    ] == fields_of(block)
 
 
 @given(st.lists(st.tuples(names, values.map(lambda value: value.strip(" \t\r\n\0"))), max_size=10))
@@ -186,8 +185,7 @@ def test_lines_survive_the_way_to_another_implementation(fields: Fields) -> None
         and name not in {"connection", "upgrade", "keep-alive", "proxy-connection", "transfer-encoding"}
     ]
     block = HeaderEncoder().encode_lines(f"{name}: {value}" for name, value in fields)
-    raw = hpack.Decoder().decode(block, raw=True)
-    assert carried == [(bytes(name).decode(), bytes(value).decode("latin-1")) for name, value in raw]
+    assert carried == fields_of(block)
 
 
 @pytest.mark.parametrize(
@@ -216,4 +214,4 @@ def test_literals_are_never_indexed() -> None:
 def test_the_unused_table_is_given_up() -> None:
     decoder = hpack.Decoder()
     decoder.max_allowed_table_size = 0
-    assert [(":status", "200")] == decoder.decode(NO_DYNAMIC_TABLE + HeaderEncoder().encode_response(200, []))
+    assert [(":status", "200")] == fields_of(NO_DYNAMIC_TABLE + HeaderEncoder().encode_response(200, []), decoder)

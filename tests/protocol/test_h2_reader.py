@@ -109,9 +109,7 @@ def test_every_kind_of_frame_is_read_however_it_is_cut(size: int) -> None:
 
 
 payloads = st.binary(max_size=40)
-anything = st.builds(
-    frame, st.integers(0, 11), st.integers(0, 255), st.sampled_from([0, 1, 3, 0x8000_0001]), payloads
-)
+anything = st.builds(frame, st.integers(0, 11), st.integers(0, 255), st.sampled_from([0, 1, 3, 0x8000_0001]), payloads)
 well_formed = st.one_of(
     st.builds(data, st.integers(1, 9), payloads, end_stream=st.booleans()),
     st.builds(
