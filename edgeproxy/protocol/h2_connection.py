@@ -13,8 +13,6 @@ Only streams that are not closed have an object. A closed one is known by its nu
 Frames for it are a violation, except while they may have been on their way: behind a reset of ours, and for streams
 that a GOAWAY of ours left out, they are read (header blocks change the compression state, DATA takes from the
 connection's window) and dropped.
-
-@TABLE@
 """
 
 from __future__ import annotations

@@ -85,12 +85,17 @@ def test_the_body_is_as_long_as_the_frames_and_the_fields_say(fields: Fields, is
     assert length == request([*POST, *fields], is_complete=is_complete).fields.body_length
 
 
-@conformance("Bodies and framing", "an HTTP/2 request without a length is chunked for the target", "", status="default")
+@conformance(
+    "Bodies and framing",
+    "an HTTP/2 request without a length is chunked for the target",
+    "load-balancer-listeners",
+    status="default",
+)
 def test_a_body_of_unknown_length_is_chunked() -> None:
     assert ["host: x", "transfer-encoding: chunked"] == request(POST, is_complete=False).fields.lines
 
 
-@conformance("HTTP/2 to clients", "cookie crumbs are joined", "", status="default")
+@conformance("HTTP/2 to clients", "cookie crumbs are joined", "load-balancer-listeners", status="default")
 def test_cookie_crumbs_are_joined_where_the_first_one_stands() -> None:
     fields = [("cookie", "a=1"), ("accept", "*/*"), ("cookie", "b=2"), ("x", "y"), ("cookie", "c=3")]
     assert ["host: x", "cookie: a=1; b=2; c=3", "accept: */*", "x: y"] == request([*GET, *fields]).fields.lines
@@ -162,7 +167,7 @@ def test_what_is_refused_is_refused_with_a_status(fields: Fields, status: int) -
     assert status == caught.value.status
 
 
-@conformance("Size limits", "a Cookie line over HTTP/2 may be 16 K or longer", "", status="default")
+@conformance("Size limits", "a Cookie line over HTTP/2 may be 16 K or longer", "load-balancer-limits", status="default")
 def test_a_long_cookie_passes() -> None:
     assert 2 == len(request([*GET, ("cookie", "a" * MAX_HEADER_LINE)]).fields.lines)
 

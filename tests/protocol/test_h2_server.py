@@ -55,7 +55,7 @@ POSTED = RequestFacts("POST", "/", [("host", "x"), ("transfer-encoding", "chunke
 @conformance(
     "HTTP/2 to clients",
     "the first frames are the SETTINGS and the WINDOW_UPDATE observed on real load balancers",
-    "",
+    "load-balancer-listeners (observed)",
     status="default",
 )
 def test_the_first_frames_are_those_observed() -> None:
