@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 from edgeproxy.protocol.h2_abuse import (
@@ -32,6 +34,7 @@ from tests.helpers.h2_wire import (
     codes,
     data,
     frame,
+    goaway,
     greeted_server,
     headers,
     reset,
@@ -66,10 +69,11 @@ def is_cut(server: Server) -> bool:
         (OPEN, data(1, b""), MAX_EMPTY_DATA),
         (OPEN, frame(0, 8, 1, b"\x02\0\0"), MAX_EMPTY_DATA),
         (OPEN + reset(1), reset(1), MAX_MINOR_FRAMES),
+        (OPEN, goaway(0), MAX_MINOR_FRAMES),
     ],
     ids=[
         "pings", "answers to no ping", "settings", "settings acks", "priorities", "window updates", "unknown frames",
-        "empty data", "data of padding", "resets of closed streams",
+        "empty data", "data of padding", "resets of closed streams", "goaways",
     ],
 )  # fmt: skip
 def test_frames_that_lead_nowhere_have_a_limit(begin: bytes, wire: bytes, limit: int) -> None:
@@ -193,13 +197,25 @@ def test_frames_that_must_be_read_whole_are_refused_by_their_length(kind: int, s
     assert is_cut(server)
 
 
-def test_a_bomb_of_references_is_not_unfolded() -> None:
-    """CVE-2016-6581: one entry of 4,000 bytes, named 15,000 times, means 60 MB of headers. It is answered with 400."""
+@pytest.mark.parametrize("name", [b"\x40\x01a", b"\x60", b"\x66"], ids=["field", "cookie", "host"])
+@pytest.mark.parametrize("pseudo", [b"\x82\x84\x87\x41\x01x", b"\x82\x84\x87"], ids=["authority", "no authority"])
+def test_a_bomb_of_references_is_not_unfolded(name: bytes, pseudo: bytes) -> None:
+    """CVE-2016-6581: one entry of 4,000 bytes, named 90,000 times, means 360 MB of headers."""
     server = greeted_server()
-    entry = b"\x40\x01a\x7f" + bytes([0xA1, 0x1E]) + b"x" * 4000
-    bomb = b"\x82\x84\x87\x41\x01x" + entry + b"\xbe" * 15_000
+    bomb = pseudo + name + b"\x7f\xa1\x1e" + b"x" * 4000 + b"\xbe" * 90_000
+    tracemalloc.start()
     server.feed(frame(HEADERS, 5, 1, bomb))
-    assert [("error", 1, 400)] == server.told()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert ([] if name == b"\x66" and len(pseudo) > 3 else [("error", 1, 400)]) == server.told()
+    assert peak < 4 * 2**20
+
+
+def test_a_bomb_of_trailers_is_not_unfolded() -> None:
+    server = greeted_server()
+    server.feed(headers(1, POST, end_stream=False))
+    written = server.feed(frame(HEADERS, 5, 1, b"\x40\x01a\x7f\xa1\x1e" + b"x" * 4000 + b"\xbe" * 90_000))
+    assert [(1, CALM)] == codes(written, RST_STREAM)
 
 
 def test_an_ordinary_client_meets_no_limit() -> None:
