@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import settings as profile
+from hypothesis import strategies as st
 
 from edgeproxy.protocol.h2_connection import MAX_REMEMBERED_RESETS
 from edgeproxy.protocol.h2_frames import ErrorCode
 from edgeproxy.protocol.h2_hpack import HeaderEncoder
+from edgeproxy.protocol.h2_server import CONNECTION_WINDOW
 from tests.helpers.h2_wire import (
     GET,
     POST,
     RST_STREAM,
+    Client,
     Server,
+    block,
     codes,
     data,
     frame,
+    frames,
+    goaway,
     greeted_server,
     headers,
     reset,
+    settings,
     window_update,
+)
+from tests.helpers.h2_wire import (
+    OK as OK_FIELDS,
 )
 
 OK = HeaderEncoder().encode_response(200, [])
@@ -114,3 +126,106 @@ def test_streams_that_are_not_open_are_not(stream_id: int) -> None:
     assert server.codec.is_open(1)
     assert not server.codec.is_open(stream_id)
     assert "<H2ServerCodec open streams=1 waiting=0>" == repr(server.codec)
+
+
+# ---- anything at all
+
+stream_ids = st.sampled_from([0, 1, 2, 3, 5, 7, 9, 11])
+sizes = st.integers(0, 20_000)
+blocks = st.one_of(
+    st.sampled_from(
+        [block(GET), block(POST), block(OK_FIELDS), block([("t", "1")]), b"\x40\x01a\x01b", b"\xbe", b"\x20"]
+    ),
+    st.binary(max_size=12),
+)
+plausible = st.one_of(
+    st.builds(
+        lambda stream_id, payload, flags: frame(1, flags, stream_id, payload),
+        stream_ids,
+        blocks,
+        st.sampled_from([0, 1, 4, 5, 5, 5, 4]),
+    ),
+    st.builds(
+        lambda stream_id, payload, flags: frame(9, flags, stream_id, payload),
+        stream_ids,
+        blocks,
+        st.sampled_from([0, 4]),
+    ),
+    st.builds(
+        lambda stream_id, size, is_last: data(stream_id, bytes(size), end_stream=is_last),
+        stream_ids,
+        sizes,
+        st.booleans(),
+    ),
+    st.builds(
+        lambda stream_id, padding: frame(0, 9, stream_id, bytes([padding]) + bytes(20)), stream_ids, st.integers(0, 25)
+    ),
+    st.builds(reset, stream_ids, st.integers(0, 20)),
+    st.builds(window_update, stream_ids, st.sampled_from([0, 1, 1000, 70_000, 2**31 - 1])),
+    st.builds(
+        lambda pairs: settings(*pairs),
+        st.lists(st.tuples(st.integers(0, 8), st.sampled_from([0, 1, 5, 20_000, 2**31]))),
+    ),
+    st.builds(goaway, stream_ids, st.integers(0, 20)),
+    st.builds(frame, st.integers(0, 12), st.integers(0, 255), stream_ids, st.binary(max_size=10)),
+)
+acts = st.sampled_from(
+    ["head", "end", "data", "large", "trailers", "reset", "acknowledge", "pause", "resume", "shut down", "open"]
+)
+scripts = st.lists(plausible | st.tuples(acts, stream_ids), max_size=30)
+
+
+def act(end: Server | Client, what: str, stream_id: int) -> None:
+    """Something that the runtime may do at any time."""
+    codec = end.codec
+    match what:
+        case "head" | "end":
+            codec.send_head(stream_id, OK, b"abc", end_stream=what == "end")
+        case "data" | "large":
+            codec.send_data(stream_id, bytes(100_000 if what == "large" else 5), end_stream=False)
+        case "trailers":
+            codec.send_trailers(stream_id, OK)
+        case "reset":
+            codec.reset_stream(stream_id)
+        case "acknowledge":
+            codec.acknowledge(stream_id, 10_000)
+        case "pause":
+            codec.pause_writing()
+        case "resume":
+            codec.resume_writing()
+        case "shut down":
+            codec.shut_down()
+        case "open" if isinstance(end, Client) and end.codec.can_open:
+            end.codec.open(OK, b"abc", end_stream=bool(stream_id & 2))
+
+
+@pytest.mark.parametrize("make", [Server, Client])
+@profile(deadline=None, max_examples=300)
+@given(scripts, st.integers(1, 30_000))
+def test_nothing_that_may_come_is_too_much(
+    make: type[Server | Client], script: list[bytes | tuple[str, int]], cut: int
+) -> None:
+    """No order of frames and acts raises, and only whole frames are written, nothing of them behind the last GOAWAY."""
+    end = make()
+    end.codec.start()
+    if make is Server:
+        end.codec.feed(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+    end.codec.feed(settings())
+    for step in script:
+        if isinstance(step, tuple):
+            act(end, *step)
+            continue
+        for start in range(0, len(step), cut):
+            end.codec.feed(step[start : start + cut])
+    frames(end.wire)
+    assert len(end.errors) <= 1
+    assert bool(end.errors) == end.codec.is_stopped
+    for stream in end.codec._streams.values():
+        assert stream.is_local_open or stream.is_remote_open
+        assert stream.held >= 0
+    if not end.codec.is_stopped:
+        # Every byte of the connection's window is open, about to be announced, or held for somebody.
+        window = end.codec._window
+        held = sum(stream.held for stream in end.codec._streams.values())
+        assert CONNECTION_WINDOW == window.left + window._returned + held
+    assert end.codec._waiting.keys() <= end.codec._streams.keys()
