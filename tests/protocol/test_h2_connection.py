@@ -128,6 +128,16 @@ def test_streams_that_are_not_open_are_not(stream_id: int) -> None:
     assert "<H2ServerCodec open streams=1 waiting=0>" == repr(server.codec)
 
 
+@pytest.mark.conformance("idle timeout", "a PING does not reset it", "edit-load-balancer-attributes")
+def test_what_counts_as_activity() -> None:
+    server = greeted_server()
+    seen = [server.codec.activity]
+    for wire in (frame(6, 0, 0, bytes(8)), headers(1, POST, end_stream=False), data(1, b"abc"), window_update(1, 5)):
+        server.feed(wire)
+        seen.append(server.codec.activity)
+    assert [0, 0, 1, 2, 3] == seen
+
+
 # ---- anything at all
 
 stream_ids = st.sampled_from([0, 1, 2, 3, 5, 7, 9, 11])

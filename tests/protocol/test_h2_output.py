@@ -150,6 +150,15 @@ def test_trailers_behind_nothing_leave_at_once() -> None:
     assert [(HEADERS, 5)] == [(each.kind, each.flags) for each in server.written()]
 
 
+def test_what_is_unsent_is_counted() -> None:
+    server = asked(1, 3, settings=((INITIAL_WINDOW, 10),))
+    for stream_id in (1, 3):
+        server.codec.send_data(stream_id, bytes(25), end_stream=True)
+    assert 30 == server.codec.unsent
+    server.feed(window_update(1, 5))
+    assert 25 == server.codec.unsent
+
+
 def test_streams_take_turns() -> None:
     """Frame by frame, and the next turn begins where the connection's window ended the last one."""
     server = asked(1, 3, 5, settings=((INITIAL_WINDOW, 1 << 20),))
