@@ -128,7 +128,6 @@ def test_streams_that_are_not_open_are_not(stream_id: int) -> None:
     assert "<H2ServerCodec open streams=1 waiting=0>" == repr(server.codec)
 
 
-@pytest.mark.conformance("idle timeout", "a PING does not reset it", "edit-load-balancer-attributes")
 def test_what_counts_as_activity() -> None:
     server = greeted_server()
     seen = [server.codec.activity]
