@@ -29,7 +29,7 @@ MAX_EMPTY_DATA: Final = 100
 """DATA frames without data that do not end their stream (CVE-2019-9518)."""
 
 MAX_MINOR_FRAMES: Final = 1000
-"""PRIORITY, WINDOW_UPDATE and frames of unknown types together."""
+"""PRIORITY, WINDOW_UPDATE, GOAWAY, frames of unknown types and those for streams that are closed, together."""
 
 MAX_UNREAD_REPLIES: Final = 1000
 """Answers to PING and SETTINGS, and resets, that wait because the client does not read."""

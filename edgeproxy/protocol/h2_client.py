@@ -202,6 +202,7 @@ class H2ClientCodec(H2Connection):  # hot path
 
     def on_goaway(self, last_stream_id: int, code: int) -> None:
         """The target takes no more requests, and has not looked at those behind the last stream."""
+        self._guard.on_minor_frame()
         self.is_going_away = True
         self._last_taken_id = min(self._last_taken_id, last_stream_id)
         for stream in [stream for stream in self._streams.values() if stream.id > last_stream_id]:

@@ -13,8 +13,6 @@ Only streams that are not closed have an object. A closed one is known by its nu
 Frames for it are a violation, except while they may have been on their way: behind a reset of ours, and for streams
 that a GOAWAY of ours left out, they are read (header blocks change the compression state, DATA takes from the
 connection's window) and dropped.
-
-@TABLE@
 """
 
 from __future__ import annotations
@@ -94,17 +92,6 @@ class H2Connection(H2Output):  # hot path
         self._on_bytes: Callable[[bytes], None] = self._read_first
         self.is_stopped = False
         """Everything is ignored: the connection is ending."""
-
-    # ---- what the runtime may ask
-
-    @property
-    def open_streams(self) -> int:
-        """How many streams are not closed."""
-        return len(self._streams)
-
-    def is_open(self, stream_id: int) -> bool:
-        """Whether a stream is not closed."""
-        return stream_id in self._streams
 
     # ---- what the runtime does
 
@@ -245,6 +232,7 @@ class H2Connection(H2Output):  # hot path
 
     def on_data(self, stream_id: int, data: bytes, size: int, is_last: bool) -> None:
         """Bytes of a body."""
+        self.activity += 1
         if not self._window.take(size):
             raise H2ConnectionError(ErrorCode.FLOW_CONTROL_ERROR, "DATA is larger than the connection's window")
         if data:
@@ -324,6 +312,7 @@ class H2Connection(H2Output):  # hot path
     def on_header_block(self, stream_id: int, block: bytes, size: int, is_last: bool) -> None:
         """A head or a trailer section."""
         # Before anything else: the compression state is the connection's, whatever becomes of the stream.
+        self.activity += 1
         decoded = self._decoder.decode(block)
         if self._held is not None:
             self._release()
@@ -373,6 +362,7 @@ class H2Connection(H2Output):  # hot path
 
     def on_window_update(self, stream_id: int, increment: int) -> None:
         """More may be sent."""
+        self.activity += 1
         self._guard.on_minor_frame()
         if stream_id == 0:
             if not increment:

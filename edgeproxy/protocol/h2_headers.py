@@ -150,6 +150,7 @@ def _regular_lines(fields: list[FieldLine], start: int, authority: str | None) -
             elif value.lower() != authority.lower():
                 raise malformed("Host and :authority differ")
     if len(crumbs) > 1:
+        _check_size(crumbs, MAX_REQUEST_HEAD, status=400)
         lines[cookie_at] = f"cookie: {'; '.join(crumbs)}"
     return lines
 

@@ -72,6 +72,7 @@ class H2Output:  # hot path
         "_streams",
         "_waiting",
         "_write",
+        "activity",
         "has_settings",
         "is_going_away",
     )
@@ -90,10 +91,29 @@ class H2Output:  # hot path
         self._is_feeding = False
         self._is_blocked = False
         self._is_finished = False
+        self.activity = 0
+        """Grows with every request, body or window that comes, and not with PING, which resets no idle timer.
+        Source: user guide, edit-load-balancer-attributes."""
         self.has_settings = False
         """The other end's SETTINGS have come."""
         self.is_going_away = False
         """A GOAWAY was sent or received: no more streams."""
+
+    # ---- what the runtime may ask
+
+    @property
+    def open_streams(self) -> int:
+        """How many streams are not closed."""
+        return len(self._streams)
+
+    def is_open(self, stream_id: int) -> bool:
+        """Whether a stream is not closed."""
+        return stream_id in self._streams
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that wait for windows or for the transport; while the other end takes some, it is alive."""
+        return sum(stream.queued for stream in self._waiting.values())
 
     # ---- what the runtime does
 

@@ -205,6 +205,7 @@ class H2ServerCodec(H2Connection):  # hot path
 
     def on_goaway(self, last_stream_id: int, code: int) -> None:
         """The client is leaving; it gets a GOAWAY too, so that both ends know which streams will be answered."""
+        self._guard.on_minor_frame()
         self._sink.on_goaway()
         self.shut_down()
 
