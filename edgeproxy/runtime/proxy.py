@@ -288,8 +288,11 @@ class EdgeProxy:
             for target in change.removed:
                 self._pools.drain(target)
             tls = self._tls_to_targets() if group.protocol == "HTTPS" else None
+            balancer = compiled.topology.load_balancer_of(group)
+            # Where no load balancer uses the group any more, nobody will ask for its idle connections.
+            idle_timeout = 0 if balancer is None else balancer.settings.idle_timeout_seconds
             for target in state.targets.values():
-                self._pools.register(target, tls)
+                self._pools.register(target, tls, idle_timeout=idle_timeout * self._time_scale)
             state.configure(
                 minimum_healthy_count=settings.minimum_healthy_count,
                 minimum_healthy_percentage=settings.minimum_healthy_percentage,
@@ -299,7 +302,6 @@ class EdgeProxy:
                 anomaly_mitigation=settings.anomaly_mitigation,
                 slow_start_seconds=settings.slow_start_seconds * self._time_scale,
             )
-            balancer = compiled.topology.load_balancer_of(group)
             self._checker(state).apply(
                 group,
                 is_in_use=group.name in compiled.in_use,
@@ -344,7 +346,7 @@ class EdgeProxy:
         for listener in self._leaving:
             listener.check(now)
         self._leaving = [listener for listener in self._leaving if listener.connections]
-        self._pools.close_idle(max((each.idle_timeout for each in self._listeners.values()), default=0.0))
+        self._pools.check(now)
         self._finish_draining(now)
         if now - self._anomalies_evaluated >= EVALUATION_SECONDS * self._time_scale:
             self._anomalies_evaluated = now

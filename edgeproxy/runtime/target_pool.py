@@ -37,12 +37,19 @@ LINGER_SECONDS: Final = 30.0
 class TargetPool:
     """The connections to one target."""
 
-    __slots__ = ("connecting", "connections", "idle", "linger_seconds", "target", "tls")
+    __slots__ = ("connecting", "connections", "idle", "idle_timeout", "linger_seconds", "target", "tls")
 
     def __init__(
-        self, target: TargetState, tls: ssl.SSLContext | None, *, linger_seconds: float = LINGER_SECONDS
+        self,
+        target: TargetState,
+        tls: ssl.SSLContext | None,
+        *,
+        idle_timeout: float,
+        linger_seconds: float = LINGER_SECONDS,
     ) -> None:
+        """`idle_timeout` is that of the load balancer that uses the target's group, in seconds."""
         self.target = target
+        self.idle_timeout = idle_timeout
         self.linger_seconds = linger_seconds
         self.tls = tls
         self.idle: list[TargetConnection] = []
@@ -119,15 +126,25 @@ class TargetPools:
         self._pools: dict[TargetState, TargetPool] = {}
         self._connecting: set[asyncio.Task[None]] = set()
 
-    def register(self, target: TargetState, tls: ssl.SSLContext | None) -> None:
-        """Makes room for a target, or follows its group's protocol; `tls` is set where that is HTTPS."""
+    def register(self, target: TargetState, tls: ssl.SSLContext | None, *, idle_timeout: float) -> None:
+        """Makes room for a target, or follows its group's protocol and its load balancer's idle timeout.
+
+        Args:
+            target: A target; one of another group is another target, so no two load balancers share a pool.
+            tls: Set where the group's protocol is HTTPS.
+            idle_timeout: Seconds after which a connection that serves nobody is closed.
+        """
         pool = self._pools.get(target)
-        if pool is None:
-            self._pools[target] = TargetPool(target, tls, linger_seconds=self._linger_seconds)
-        elif pool.tls is not tls:
+        if pool is not None and pool.tls is not tls:
             self.deregister(target)
-            self._pools[target] = TargetPool(target, tls, linger_seconds=self._linger_seconds)
-        elif isinstance(pool.idle, _Refusing):
+            pool = None
+        if pool is None:
+            self._pools[target] = TargetPool(
+                target, tls, idle_timeout=idle_timeout, linger_seconds=self._linger_seconds
+            )
+            return
+        pool.idle_timeout = idle_timeout
+        if isinstance(pool.idle, _Refusing):
             pool.idle = []  # registered again while draining
 
     def drain(self, target: TargetState) -> None:
@@ -225,12 +242,11 @@ class TargetPools:
             raise
         return connection
 
-    def close_idle(self, idle_seconds: float) -> None:
-        """Closes what has been idle for longer; called by the deadline sweep."""
-        before = self._clock.now() - idle_seconds
+    def check(self, now: float) -> None:
+        """The deadline sweep's visit: closes what has been idle for longer than its load balancer allows."""
         for pool in self._pools.values():
             if pool.idle:
-                pool.close_idle(before)
+                pool.close_idle(now - pool.idle_timeout)
 
     def close_idle_of(self, target: TargetState) -> None:
         """Closes the idle connections of one target."""

@@ -277,3 +277,32 @@ async def test_a_target_that_was_taken_out_in_the_meantime_is_a_503() -> None:
 
     assert connection is None
     assert "NO_TARGET" == getattr(exchange.outcome, "name", None)
+
+
+@pytest.mark.conformance(
+    "idle timeout", "each load balancer's own holds for its connections to targets", "edit-load-balancer-attributes"
+)
+@pytest.mark.both_loops
+async def test_idle_connections_live_as_long_as_their_own_load_balancer_says() -> None:
+    """Another load balancer with a longer idle timeout keeps none of them; a reload changes it for open ones."""
+    async with ScriptedTarget(answering()) as short, ScriptedTarget(answering()) as long:
+        text = two_load_balancers(short.port, 5, long.port, 4000)
+        async with running(text) as edgeproxy:
+            for declared in (80, 81):
+                await edgeproxy.ask(declared=declared)
+            await until(lambda: not short.open)
+            assert 1 == len(long.open)
+            await edgeproxy.apply(two_load_balancers(short.port, 4000, long.port, 5))
+            await edgeproxy.ask(declared=80)
+            await until(lambda: not long.open)
+
+            assert 1 == len(short.open)
+
+
+def two_load_balancers(one_port: int, one_timeout: int, other_port: int, other_timeout: int) -> str:
+    one = forwarding_to(one_port, idle_timeout=one_timeout)
+    other = forwarding_to(other_port, idle_timeout=other_timeout)
+    for old, new in (("dev", "other"), ("app", "others"), ("Port: 80\n", "Port: 81\n")):
+        other = other.replace(old, new)
+    (balancer, group), (other_balancer, other_group) = (each.split("TargetGroups:\n") for each in (one, other))
+    return balancer + other_balancer.removeprefix("LoadBalancers:\n") + "TargetGroups:\n" + group + other_group
