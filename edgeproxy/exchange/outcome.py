@@ -73,7 +73,8 @@ CLOSES_CLIENT: Final = frozenset(
         Outcome.CLIENT_LEFT_SENDING,
         Outcome.CLIENT_LEFT,
         Outcome.CODING_REFUSED,
+        Outcome.TRANSFORM_FAILED,
         Outcome.SHUTTING_DOWN,
     }
 )
-"""Outcomes after which the client connection cannot go on."""
+"""Outcomes after which the client connection does not go on: it cannot, or nginx does so for the status (500, 501)."""
