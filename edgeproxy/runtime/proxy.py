@@ -341,12 +341,13 @@ class EdgeProxy:
 
     def _on_sweep(self, now: float) -> None:
         self._clock.synchronise()
+        # First: what clients wait for is silent only if nothing moves there.
+        self._pools.check(now)
         for listener in self._listeners.values():
             listener.check(now)
         for listener in self._leaving:
             listener.check(now)
         self._leaving = [listener for listener in self._leaving if listener.connections]
-        self._pools.check(now)
         self._finish_draining(now)
         if now - self._anomalies_evaluated >= EVALUATION_SECONDS * self._time_scale:
             self._anomalies_evaluated = now

@@ -245,6 +245,8 @@ class TargetPools:
     def check(self, now: float) -> None:
         """The deadline sweep's visit: closes what has been idle for longer than its load balancer allows."""
         for pool in self._pools.values():
+            for connection in pool.connections:
+                connection.note_progress(now)
             if pool.idle:
                 pool.close_idle(now - pool.idle_timeout)
 
