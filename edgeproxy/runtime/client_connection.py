@@ -275,14 +275,21 @@ class ClientConnection(asyncio.Protocol):  # hot path
             exchange.on_idle(is_client_paused=self._is_paused)
 
     def _check_between_requests(self, now: float, idle_timeout: float) -> None:
-        if now - self.last_activity > idle_timeout and now - self._last_progress(now) > idle_timeout:
+        progress = self._last_progress(now)
+        if self._linger_until:
+            self._check_lingering(now, progress, idle_timeout)
+        elif now - self.last_activity > idle_timeout and now - progress > idle_timeout:
             self._on_idle_between_requests()
-        elif self._linger_until and self._has_lingered(now):
-            self._close()
 
-    def _has_lingered(self, now: float) -> bool:
-        silence = LINGER_SILENCE_SECONDS * self._listener.time_scale
-        return now >= self._linger_until or now - self.last_activity > silence
+    def _check_lingering(self, now: float, progress: float, idle_timeout: float) -> None:
+        scale = self._listener.time_scale
+        if self._unsent:
+            # Closing now would destroy what the client has yet to take: its time begins when it has taken everything.
+            self._linger_until = now + LINGER_SECONDS * scale
+            if now - progress > idle_timeout:
+                self.abort()
+        elif now >= self._linger_until or now - max(self.last_activity, progress) > LINGER_SILENCE_SECONDS * scale:
+            self._close()
 
     def _last_progress(self, now: float) -> float:
         """When the client last took bytes that wait for it: a full buffer that shrinks is a sign of life."""
@@ -296,7 +303,7 @@ class ClientConnection(asyncio.Protocol):  # hot path
         if self._unsent:
             # Closing in order would wait for ever for a client that does not read.
             self.abort()
-        elif self._linger_until or self._codec.is_idle or self._codec.is_stopped:
+        elif self._codec.is_idle or self._codec.is_stopped:
             self._close()
         else:
             # Part of a request came and then nothing (user guide, load-balancer-troubleshooting, HTTP 408).

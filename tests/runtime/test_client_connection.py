@@ -15,6 +15,7 @@ from tests.helpers.targets import ScriptedTarget, answering, echoing, gated, lea
 from tests.helpers.wait import until
 
 if TYPE_CHECKING:
+    from tests.helpers.conversation import Conversation
     from tests.helpers.proxies import RunningProxy
 
 pytestmark = pytest.mark.both_loops
@@ -279,6 +280,28 @@ async def test_a_lingering_client_is_closed_after_a_while() -> None:
         await until(lambda: 0 == edgeproxy.client_connections)
 
     assert (200, False) == (answer.status, answer.keeps_alive)
+
+
+async def test_a_lingering_client_is_not_closed_before_it_has_its_answer() -> None:
+    """However slowly it reads: its further bytes, unread at the close, would destroy what it has not taken yet."""
+    size = 300_000
+
+    async def early(conversation: Conversation, head: bytes) -> None:
+        await conversation.send(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: %d\r\n\r\n" % size + b"x" * size)
+        await conversation.read_to_end()
+
+    async with ScriptedTarget(early) as target, running(forwarding_to(target.port)) as edgeproxy:
+        client = await edgeproxy.connect(receive_buffer=4096)
+        await small_buffers(edgeproxy)
+        client.transport.pause_reading()
+        await client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n")
+        await until(lambda: any(each._linger_until for each in edgeproxy.connections))
+        await edgeproxy.sweeps(20)
+        await client.send(b"more")
+        client.transport.resume_reading()
+        answer = await client.read_message()
+
+    assert (413, size) == (answer.status, len(answer.body))
 
 
 async def small_buffers(edgeproxy: RunningProxy) -> None:
