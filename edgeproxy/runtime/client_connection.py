@@ -47,8 +47,8 @@ class ClientConnection(asyncio.Protocol):  # hot path
         "_tls_facts",
         "established",
         "feed",
+        "grows_old",
         "label",
-        "max_age",
         "source_ip",
         "source_port",
         # derived from the listener's current configuration
@@ -86,8 +86,9 @@ class ClientConnection(asyncio.Protocol):  # hot path
         self._progress = 0.0
         self.exchange: Exchange | None = None
         self.established = self.last_activity = monotonic()
-        # Fixed when the connection is made (user guide, edit-load-balancer-attributes, client keep-alive duration).
-        self.max_age = listener.client_keep_alive
+        # Responses to requests that come later end the connection. Fixed when it is made, and no traffic moves it (user
+        # guide, edit-load-balancer-attributes, client keep-alive duration).
+        self.grows_old = self.established + listener.client_keep_alive
 
     # ---- asyncio
 
@@ -166,7 +167,7 @@ class ClientConnection(asyncio.Protocol):  # hot path
 
     def on_early_bytes(self) -> None:
         """Unless a tunnel opens, the connection ends with the answer: these bytes will not be read."""
-        self.max_age = -1.0
+        self.grows_old = 0.0
 
     def on_tunnel_bytes(self, data: bytes) -> None:
         """The client sends through a tunnel."""
@@ -182,7 +183,7 @@ class ClientConnection(asyncio.Protocol):  # hot path
     @property
     def must_close(self) -> bool:
         """Draining, or the connection has reached its age."""
-        return self._listener.is_draining or self.last_activity - self.established > self.max_age
+        return self._listener.is_draining or self.last_activity > self.grows_old
 
     def forwarded_prefix(self, forwarding: RequestForwarding) -> str:
         """The X-Forwarded lines of this client, made once per configuration."""
