@@ -44,6 +44,7 @@ _WITHOUT_TIMES: Final = frozenset(
         Outcome.CONNECT_FAILED,
         Outcome.CONNECT_TIMEOUT,
         Outcome.TARGET_TLS_FAILED,
+        Outcome.TARGET_TLS_TIMEOUT,
         Outcome.CLIENT_LEFT,
         Outcome.CLIENT_LEFT_SENDING,
     }

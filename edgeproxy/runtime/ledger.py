@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 SWITCHED: Final = 101
 
-_TARGET_UNREACHABLE = frozenset({Outcome.CONNECT_FAILED, Outcome.CONNECT_TIMEOUT, Outcome.TARGET_TLS_FAILED})
+_TARGET_UNREACHABLE = frozenset(
+    {Outcome.CONNECT_FAILED, Outcome.CONNECT_TIMEOUT, Outcome.TARGET_TLS_FAILED, Outcome.TARGET_TLS_TIMEOUT}
+)
 
 
 class Ledger:  # hot path

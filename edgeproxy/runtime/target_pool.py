@@ -8,9 +8,9 @@ not connect ahead (user guide, how-elastic-load-balancing-works).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
-import ssl
 from typing import TYPE_CHECKING, Final
 
 from edgeproxy.exchange.outcome import Outcome
@@ -18,6 +18,9 @@ from edgeproxy.protocol.h1_client import response_head_memo
 from edgeproxy.runtime.target_connection import TargetConnection
 
 if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Iterator
+
     from edgeproxy.balancing.target_state import TargetState
     from edgeproxy.exchange.exchange import Exchange
     from edgeproxy.protocol.memo import Memo
@@ -191,12 +194,8 @@ class TargetPools:
     async def _connect(self, pool: TargetPool, exchange: Exchange) -> None:
         try:
             connection = await self._open(pool)
-        except TimeoutError:
-            exchange.on_target_failed(Outcome.CONNECT_TIMEOUT)
-        except ssl.SSLError:
-            exchange.on_target_failed(Outcome.TARGET_TLS_FAILED)
-        except OSError:
-            exchange.on_target_failed(Outcome.CONNECT_FAILED)
+        except _UnreachableError as error:
+            exchange.on_target_failed(error.outcome)
         except asyncio.CancelledError:
             exchange.on_target_failed(Outcome.SHUTTING_DOWN)
             raise
@@ -213,34 +212,42 @@ class TargetPools:
             exchange.on_target_ready(connection, self._clock.now())
 
     async def _open(self, pool: TargetPool) -> TargetConnection:
-        """A new connection, TLS done.
+        """A new connection, TLS done. Names are resolved by the health checks: no request waits for one.
 
         Raises:
-            TimeoutError: TCP or TLS took too long.
-            OSError: the target could not be reached; ssl.SSLError: it does not speak TLS as we do.
+            _UnreachableError: there is none, and why.
         """
-        address = pool.target.address
+        with _failing_as(refused=Outcome.CONNECT_FAILED, late=Outcome.CONNECT_TIMEOUT):
+            sock = await self._connected_socket(pool.target)
+        try:
+            with _failing_as(refused=Outcome.TARGET_TLS_FAILED, late=Outcome.TARGET_TLS_TIMEOUT):
+                async with asyncio.timeout(self._connect_timeout):
+                    _, connection = await asyncio.get_running_loop().create_connection(
+                        lambda: TargetConnection(pool, self._memo),
+                        sock=sock,
+                        ssl=pool.tls,
+                        # Empty: no server name is sent and none is checked (user guide, load-balancer-target-groups).
+                        server_hostname="" if pool.tls is not None else None,
+                    )
+        except BaseException:
+            sock.close()
+            raise
+        return connection
+
+    async def _connected_socket(self, target: TargetState) -> socket.socket:
+        address = target.address
         if address is None:
-            raise OSError(f"the name {pool.target.id} does not resolve")
-        loop = asyncio.get_running_loop()
+            raise OSError(f"the name {target.id} does not resolve")
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             async with asyncio.timeout(self._connect_timeout):
-                await loop.sock_connect(sock, (address, pool.target.port))
-            async with asyncio.timeout(self._connect_timeout):
-                _, connection = await loop.create_connection(
-                    lambda: TargetConnection(pool, self._memo),
-                    sock=sock,
-                    ssl=pool.tls,
-                    # Empty: no server name is sent and none is checked (user guide, load-balancer-target-groups).
-                    server_hostname="" if pool.tls is not None else None,
-                )
+                await asyncio.get_running_loop().sock_connect(sock, (address, target.port))
         except BaseException:
             sock.close()
             raise
-        return connection
+        return sock
 
     def check(self, now: float) -> None:
         """The deadline sweep's visit: closes what has been idle for longer than its load balancer allows."""
@@ -268,6 +275,25 @@ class TargetPools:
 
     def __repr__(self) -> str:
         return f"<TargetPools {list(self._pools.values())}>"
+
+
+class _UnreachableError(Exception):
+    """There is no connection to a target; the outcome says why."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.value)
+        self.outcome = outcome
+
+
+@contextlib.contextmanager
+def _failing_as(*, refused: Outcome, late: Outcome) -> Iterator[None]:
+    """What an error of the loop means. A handshake that the target ends by closing is no `ssl.SSLError`."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise _UnreachableError(late) from error
+    except OSError as error:
+        raise _UnreachableError(refused) from error
 
 
 class _Refusing(list[TargetConnection]):

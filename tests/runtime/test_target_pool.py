@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,10 +16,21 @@ from edgeproxy.runtime.clock import Clock
 from edgeproxy.runtime.target_pool import TargetPool, TargetPools
 from tests.helpers.conversation import request
 from tests.helpers.proxies import forwarding_to, running
-from tests.helpers.targets import ScriptedTarget, answering, gated, saying, silent
+from tests.helpers.targets import (
+    Script,
+    ScriptedTarget,
+    answering,
+    gated,
+    leaving_after,
+    resetting_after,
+    saying,
+    silent,
+)
 from tests.helpers.wait import until
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from edgeproxy.runtime.target_connection import TargetConnection
     from tests.helpers.proxies import RunningProxy
 
@@ -125,6 +137,41 @@ async def test_a_target_that_does_not_speak_tls_as_its_group_says_is_a_502() -> 
         running(over_tls(forwarding_to(target.port))) as edgeproxy,
     ):
         assert 502 == (await edgeproxy.ask()).status
+
+
+@pytest.mark.conformance(
+    "target failures", "a TLS handshake with the target that takes 10 s is a 504", "load-balancer-troubleshooting"
+)
+@pytest.mark.both_loops
+async def test_a_target_that_never_answers_the_tls_handshake_is_a_504() -> None:
+    """The idle timeout is far away, and each of TCP and TLS has its own 10 seconds."""
+    async with (
+        ScriptedTarget(silent, speaks_first=True) as target,
+        running(over_tls(forwarding_to(target.port, idle_timeout=4000))) as edgeproxy,
+    ):
+        started = monotonic()
+        answer = await edgeproxy.ask()
+        duration = monotonic() - started
+
+    assert 504 == answer.status
+    assert duration > 10 * 0.01
+
+
+@pytest.mark.conformance("target failures", "the TLS handshake with the target fails", "load-balancer-troubleshooting")
+@pytest.mark.both_loops
+@pytest.mark.parametrize("end", [leaving_after, resetting_after])
+async def test_a_target_that_ends_the_tls_handshake_is_a_tls_failure(end: Callable[[bytes], Script]) -> None:
+    """Whether it says why, closes or resets: the loop's errors differ, ours does not."""
+    async with (
+        ScriptedTarget(end(b""), speaks_first=True) as target,
+        running(over_tls(forwarding_to(target.port))) as edgeproxy,
+    ):
+        pools = edgeproxy.proxy._pools
+        with pytest.raises(Exception, match=r"^the TLS handshake with the target failed$"):
+            await pools._open(pool_of(edgeproxy))
+        answer = await edgeproxy.ask()
+
+    assert 502 == answer.status
 
 
 @pytest.fixture
