@@ -240,8 +240,13 @@ class ClientConnection(asyncio.Protocol):  # hot path
             transport.write_eof()
 
     def _close(self) -> None:
-        if self._transport is not None:
+        # Once: a second time makes asyncio's TLS transport forget its connection, and then nothing can end it.
+        if self._transport is not None and not self._transport.is_closing():
             self._transport.close()
+
+    @property
+    def _is_closing(self) -> bool:
+        return self._transport is not None and self._transport.is_closing()
 
     def abort(self) -> None:
         """Cuts the connection."""
@@ -277,7 +282,7 @@ class ClientConnection(asyncio.Protocol):  # hot path
 
     def _check_between_requests(self, now: float, idle_timeout: float) -> None:
         progress = self._last_progress(now)
-        if self._linger_until:
+        if self._linger_until and not self._is_closing:
             self._check_lingering(now, progress, idle_timeout)
         elif now - self.last_activity > idle_timeout and now - progress > idle_timeout:
             self._on_idle_between_requests()
@@ -301,10 +306,11 @@ class ClientConnection(asyncio.Protocol):  # hot path
         return self._progress
 
     def _on_idle_between_requests(self) -> None:
-        if self._unsent:
-            # Closing in order would wait for ever for a client that does not read.
+        if self._unsent or self._is_closing:
+            # Closing in order would wait for ever for a client that does not read, or does not answer the end of TLS.
             self.abort()
         elif self._codec.is_idle or self._codec.is_stopped:
+            self.last_activity = monotonic()
             self._close()
         else:
             # Part of a request came and then nothing (user guide, load-balancer-troubleshooting, HTTP 408).

@@ -194,11 +194,13 @@ class TargetConnection(asyncio.Protocol):  # hot path
         if transport.get_write_buffer_size():
             # Rare, so a timer: nothing else looks at a connection that serves nobody any more.
             asyncio.get_running_loop().call_later(self._pool.linger_seconds, transport.abort)
-        transport.close()
+        self.close()
 
     def close(self) -> None:
         """Closes an idle connection in order."""
-        if self._transport is not None:
+        # Once: a second time makes asyncio's TLS transport forget its connection, and then nothing can end it.
+        if self.is_open:
+            assert self._transport is not None
             self._transport.close()
 
     def abort(self) -> None:

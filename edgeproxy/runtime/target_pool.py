@@ -34,7 +34,7 @@ CONNECT_TIMEOUT: Final = 10.0
 
 
 LINGER_SECONDS: Final = 30.0
-"""How long the rest of a tunnel whose client has left may take to reach the target."""
+"""How long a connection that we have closed may take to deliver the rest of a tunnel, or to answer the end of TLS."""
 
 
 class TargetPool:
@@ -228,6 +228,7 @@ class TargetPools:
                         ssl=pool.tls,
                         # Empty: no server name is sent and none is checked (user guide, load-balancer-target-groups).
                         server_hostname="" if pool.tls is not None else None,
+                        ssl_shutdown_timeout=self._linger_seconds if pool.tls is not None else None,
                     )
         except BaseException:
             sock.close()
