@@ -53,11 +53,11 @@ async def test_a_reload_changes_the_age_of_new_connections_only() -> None:
     long, short = (f"client_keep_alive.seconds: {seconds}" for seconds in (604_800, 60))
     async with (
         ScriptedTarget(answering()) as target,
-        running(forwarding_to(target.port, attributes=long), time_scale=0.002) as edgeproxy,
+        running(forwarding_to(target.port, idle_timeout=4000, attributes=long), time_scale=0.002) as edgeproxy,
     ):
         old = await edgeproxy.connect()
         await old.ask("GET /")
-        await edgeproxy.apply(forwarding_to(target.port, attributes=short))
+        await edgeproxy.apply(forwarding_to(target.port, idle_timeout=4000, attributes=short))
         new = await edgeproxy.connect()
         started = monotonic()
         answers = [await new.ask("GET /")]
