@@ -58,8 +58,8 @@ async def test_a_reload_changes_the_age_of_new_connections_only() -> None:
         old = await edgeproxy.connect()
         await old.ask("GET /")
         await edgeproxy.apply(forwarding_to(target.port, idle_timeout=4000, attributes=short))
-        new = await edgeproxy.connect()
         started = monotonic()
+        new = await edgeproxy.connect()
         answers = [await new.ask("GET /")]
         while answers[-1].keeps_alive:
             answers.append(await new.ask("GET /"))

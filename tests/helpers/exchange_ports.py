@@ -244,6 +244,8 @@ class ScriptedTarget(_ScriptedPort):
         self._feed = self._codec.feed
         self.exchange: Exchange | None = exchange
         self.last_activity = stage.now
+        self.tunnel_begins = 0
+        """How many bytes were received up to the end of the last request for a WebSocket."""
 
     # ---- the script
 
@@ -303,6 +305,7 @@ class ScriptedTarget(_ScriptedPort):
 
     def send_upgrade(self, data: bytes) -> None:
         self._codec.start_upgrade(self)
+        self.tunnel_begins = len(self.received) + len(data)
         self.write(data)
 
     def end_tunnel(self) -> None:
