@@ -215,7 +215,13 @@ class H1ServerCodec:  # hot path
             return rest
         if length == CHUNKED:
             self._chunks = ChunkedReader(error_status=400)
-            payload, behind = self._chunks.feed(rest) if rest else (b"", None)
+            try:
+                payload, behind = self._chunks.feed(rest) if rest else (b"", None)
+            except ProtocolError:
+                # There was a request, and it is logged as one, also when its body breaks in the same packet.
+                self._on_bytes = self._read_chunked
+                self._sink.on_request(head, b"", False)
+                raise
             self._on_bytes = self._read_chunked if behind is None else self._hold
             self._sink.on_request(head, payload, behind is not None)
             return behind or b""

@@ -182,7 +182,7 @@ class ScriptedClient(_ScriptedPort):
     def on_request_error(self, error: ProtocolError) -> None:
         if self.exchange is not None:
             self.exchange.on_request_error(error)
-        else:
+        elif self.is_open:
             self.exchange = exchange = Exchange(self, self._stage.context, None, self._stage.now)
             self._stage.exchanges.append(exchange)
             exchange.refuse(error)
