@@ -8,6 +8,7 @@ because closing a socket with unread bytes resets it and may destroy the answer 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 from time import monotonic
 from typing import TYPE_CHECKING, Final, cast
@@ -237,7 +238,9 @@ class ClientConnection(asyncio.Protocol):  # hot path
         if self._is_paused:
             self.resume_reading()
         if transport is not None and transport.can_write_eof() and not transport.is_closing():
-            transport.write_eof()
+            # A client that has gone in the meantime is no reason to disturb whoever has ended the exchange.
+            with contextlib.suppress(OSError):
+                transport.write_eof()
 
     def _close(self) -> None:
         # Once: a second time makes asyncio's TLS transport forget its connection, and then nothing can end it.

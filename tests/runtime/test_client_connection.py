@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from edgeproxy.exchange.outcome import Outcome
 from tests.helpers.conversation import request
 from tests.helpers.proxies import answering_itself, forwarding_to, running
 from tests.helpers.targets import ScriptedTarget, answering, echoing, gated, leaving_after, pouring, silent
@@ -302,6 +303,22 @@ async def test_a_lingering_client_is_not_closed_before_it_has_its_answer() -> No
         answer = await client.read_message()
 
     assert (413, size) == (answer.status, len(answer.body))
+
+
+async def test_a_client_that_has_just_gone_does_not_disturb_whoever_ends_its_exchange() -> None:
+    """The answer is what makes its system say that nobody is there; a reload that ends a target goes on all the same."""
+    async with ScriptedTarget(silent) as target, running(forwarding_to(target.port)) as edgeproxy:
+        client = await edgeproxy.connect()
+        await client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf")
+        await until(lambda: target.heads)
+        (connection,) = edgeproxy.connections
+        assert connection.exchange is not None
+        client.abort()
+        await asyncio.sleep(0)  # closed by now, and the proxy has not looked yet
+        connection.exchange.on_target_lost(Outcome.DEREGISTERED)
+        await until(lambda: 0 == edgeproxy.client_connections)
+
+    assert {502: 1} == counters(edgeproxy)
 
 
 async def small_buffers(edgeproxy: RunningProxy) -> None:
