@@ -13,14 +13,18 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import os
 import random
 import signal
+import ssl
 import sys
 import tempfile
 import time
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+
+import trustme
 
 from edgeproxy.runtime.loop import loop_factory
 from tests.end_to_end.soak.clients import Client
@@ -33,6 +37,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 TARGETS = 4
+SETTLE_SECONDS = 5.0
+TLS_CLIENTS = 4
+"""One client in so many speaks TLS."""
 TIME_SCALE = 0.01
 """An idle timeout of 60 s is over in 0.6 s."""
 
@@ -44,7 +51,7 @@ LoadBalancers:
       - Port: 80
         Protocol: HTTP
         DefaultActions: [{{Type: forward, TargetGroupArn: app}}]
-        Rules:
+        Rules: &rules
           - {{Priority: 1, Conditions: [{{Field: path-pattern, Values: ['/fixed/*']}}],
              Actions: [{{Type: fixed-response,
                         FixedResponseConfig: {{StatusCode: '404', ContentType: text/plain, MessageBody: sorry}}}}]}}
@@ -52,6 +59,11 @@ LoadBalancers:
              RedirectConfig: {{Host: example.com, StatusCode: HTTP_302}}}}]}}
           - {{Priority: 3, Conditions: [{{Field: path-pattern, Values: ['/none/*']}}],
              Actions: [{{Type: forward, TargetGroupArn: none}}]}}
+      - Port: 443
+        Protocol: HTTPS
+        Certificates: [{{CertificateArn: localhost.pem}}]
+        DefaultActions: [{{Type: forward, TargetGroupArn: app}}]
+        Rules: *rules
 TargetGroups:
   - {{Name: app, Protocol: HTTP, Port: 80, Targets: [{targets}],
      TargetGroupAttributes: {{deregistration_delay.timeout_seconds: {delay}}}}}
@@ -77,11 +89,16 @@ class Report(NamedTuple):
 class Soak:
     """One run."""
 
-    def __init__(self, *, requests: int, seed: int, clients: int, folder: Path) -> None:
+    def __init__(self, *, requests: int, seed: int, clients: int, loop: str, folder: Path) -> None:
         self._requests = requests
         self._draw = random.Random(seed)
         self._clients = clients
         self._folder = folder
+        self._loop = loop
+        authority = trustme.CA()
+        authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(str(folder / "localhost.pem"))
+        self._tls = ssl.create_default_context()
+        authority.configure_trust(self._tls)
         self._arrivals = Arrivals()
         self._targets = [Target(self._arrivals) for _ in range(TARGETS)]
         self._ledger = Ledger()
@@ -100,7 +117,7 @@ class Soak:
             seconds = time.monotonic() - started
             await self._quiet(process)
             metrics = await asyncio.to_thread(_metrics, process)
-            lost_files = max(0, _open_files(process) - files - TARGETS)  # health checks may be under way
+            lost_files = await _lost_files(process, files)
             code = await asyncio.to_thread(process.stop)
         finally:
             process.close()
@@ -120,25 +137,31 @@ class Soak:
         )
 
     def _start(self) -> EdgeProxyProcess:
+        environment = {}
+        if self._loop == "asyncio":
+            # Hides uvloop, which is taken where it can be imported.
+            (self._folder / "uvloop.py").write_text("raise ImportError\n", encoding="utf-8")
+            environment["PYTHONPATH"] = os.pathsep.join([str(self._folder), os.environ.get("PYTHONPATH", "")])
         return EdgeProxyProcess(
             [
-                *("run", "-c", "edgeproxy.yaml", "--bind", "80=127.0.0.1:0", "--admin", "127.0.0.1:0"),
-                *("--access-log", "access.log", "--time-scale", str(TIME_SCALE)),
+                *("run", "-c", "edgeproxy.yaml", "--bind", "80=127.0.0.1:0", "--bind", "443=127.0.0.1:0"),
+                *("--admin", "127.0.0.1:0", "--access-log", "access.log", "--time-scale", str(TIME_SCALE)),
             ],
             working_directory=self._folder,
+            environment=environment,
         )
 
     async def _ask_under_faults(self, process: EdgeProxyProcess) -> None:
         numbers: Iterator[int] = iter(range(self._requests))
         clients = [
             Client(
-                process.listeners[80],
+                *((process.listeners[80], None) if each % TLS_CLIENTS else (process.listeners[443], self._tls)),
                 numbers=numbers,
                 draw=random.Random(self._draw.random()),
                 ledger=self._ledger,
                 arrivals=self._arrivals,
             ).run()
-            for _ in range(self._clients)
+            for each in range(self._clients)
         ]
         faults = [asyncio.create_task(each) for each in (self._kill_targets(), self._reload(process))]
         try:
@@ -191,23 +214,35 @@ def _open_files(process: EdgeProxyProcess) -> int:
     return len(list(Path(f"/proc/{process.process.pid}/fd").iterdir()))
 
 
+async def _lost_files(process: EdgeProxyProcess, before: int) -> int:
+    """How many stay open for good: pooled connections go after the idle timeout, and health checks come and go."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while (lost := _open_files(process) - before - TARGETS) > 0 and time.monotonic() < deadline:
+        await asyncio.sleep(0.05)
+    return max(0, lost)
+
+
 def _metrics(process: EdgeProxyProcess) -> dict[str, float]:
     with urllib.request.urlopen(f"http://{process.admin}/metrics", timeout=20) as answer:
         return parse_metrics(answer.read().decode())
 
 
 def _complaints(process: EdgeProxyProcess, code: int) -> Iterator[str]:
+    """What it would not say if all were well: its own errors, and everything that is no event, such as tracebacks."""
     if code:
         yield f"edgeproxy ended with {code}"
+    said = [event["message"] for event in process.events if "level" not in event]
+    if said:
+        yield "edgeproxy said:\n" + "\n".join(said[:100])
     for event in process.events:
-        if event.get("level") in ("error", "critical") or "Traceback" in str(event):
+        if event.get("level") in ("error", "critical") or "exception" in event:
             yield f"edgeproxy said: {event}"
 
 
-async def soak(*, requests: int, seed: int, clients: int = 64) -> Report:
+async def soak(*, requests: int, seed: int, clients: int = 64, loop: str = "uvloop") -> Report:
     """Runs it in a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="edgeproxy-soak-") as folder:
-        return await Soak(requests=requests, seed=seed, clients=clients, folder=Path(folder)).run()
+        return await Soak(requests=requests, seed=seed, clients=clients, loop=loop, folder=Path(folder)).run()
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -216,10 +251,11 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--requests", type=int, default=100_000, metavar="N")
     parser.add_argument("--seed", type=int, default=None, metavar="N", help="another one each time if it is not given")
     parser.add_argument("--clients", type=int, default=64, metavar="N", help="at the same time (default 64)")
+    parser.add_argument("--loop", choices=["uvloop", "asyncio"], default="uvloop", help="that edgeproxy runs on")
     options = parser.parse_args(arguments)
     seed = options.seed if options.seed is not None else random.randrange(1 << 32)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        report = runner.run(soak(requests=options.requests, seed=seed, clients=options.clients))
+        report = runner.run(soak(requests=options.requests, seed=seed, clients=options.clients, loop=options.loop))
     print(f"{options.requests:,} requests with seed {seed} in {report.seconds:.1f} s, {report.logged:,} lines logged")
     print(f"{report.kills} targets killed, {report.reloads} reloads, {report.races} races with an idle connection")
     print("answers:", ", ".join(f"{status or 'none'} {count:,}" for status, count in sorted(report.statuses.items())))

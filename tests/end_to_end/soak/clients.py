@@ -13,6 +13,7 @@ from tests.end_to_end.soak.targets import BEHAVIOURS, SWITCHING, TALKS
 
 if TYPE_CHECKING:
     import random
+    import ssl
     from collections.abc import Awaitable, Callable, Iterator
 
     from tests.end_to_end.soak.targets import Arrivals
@@ -35,9 +36,17 @@ class Client:
     """One client after the other: a connection is used again while the load balancer keeps it."""
 
     def __init__(
-        self, port: int, *, numbers: Iterator[int], draw: random.Random, ledger: Ledger, arrivals: Arrivals
+        self,
+        port: int,
+        tls: ssl.SSLContext | None,
+        *,
+        numbers: Iterator[int],
+        draw: random.Random,
+        ledger: Ledger,
+        arrivals: Arrivals,
     ) -> None:
         self._port = port
+        self._tls = tls
         self._numbers = numbers
         self._draw = draw
         self._ledger = ledger
@@ -69,7 +78,9 @@ class Client:
             self._close()
         self._is_fresh = self._writer is None
         if self._writer is None:
-            self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port, limit=_LIMIT)
+            self._reader, self._writer = await asyncio.open_connection(
+                "127.0.0.1", self._port, limit=_LIMIT, ssl=self._tls, server_hostname="localhost" if self._tls else None
+            )
         self._writer.write(data)
         with contextlib.suppress(OSError):
             await self._writer.drain()
