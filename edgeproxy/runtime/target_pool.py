@@ -219,20 +219,18 @@ class TargetPools:
         """
         with _failing_as(refused=Outcome.CONNECT_FAILED, late=Outcome.CONNECT_TIMEOUT):
             sock = await self._connected_socket(pool.target)
-        try:
-            with _failing_as(refused=Outcome.TARGET_TLS_FAILED, late=Outcome.TARGET_TLS_TIMEOUT):
-                async with asyncio.timeout(self._connect_timeout):
-                    _, connection = await asyncio.get_running_loop().create_connection(
-                        lambda: TargetConnection(pool, self._memo),
-                        sock=sock,
-                        ssl=pool.tls,
-                        # Empty: no server name is sent and none is checked (user guide, load-balancer-target-groups).
-                        server_hostname="" if pool.tls is not None else None,
-                        ssl_shutdown_timeout=self._linger_seconds if pool.tls is not None else None,
-                    )
-        except BaseException:
-            sock.close()
-            raise
+        # From here on the socket is the loop's: whoever closes it before its transport does frees a descriptor that the
+        # loop still watches, and the next connection gets it.
+        with _failing_as(refused=Outcome.TARGET_TLS_FAILED, late=Outcome.TARGET_TLS_TIMEOUT):
+            async with asyncio.timeout(self._connect_timeout):
+                _, connection = await asyncio.get_running_loop().create_connection(
+                    lambda: TargetConnection(pool, self._memo),
+                    sock=sock,
+                    ssl=pool.tls,
+                    # Empty: no server name is sent and none is checked (user guide, load-balancer-target-groups).
+                    server_hostname="" if pool.tls is not None else None,
+                    ssl_shutdown_timeout=self._linger_seconds if pool.tls is not None else None,
+                )
         return connection
 
     async def _connected_socket(self, target: TargetState) -> socket.socket:

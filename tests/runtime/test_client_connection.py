@@ -306,7 +306,7 @@ async def test_a_lingering_client_is_not_closed_before_it_has_its_answer() -> No
 
 
 async def test_a_client_that_has_just_gone_does_not_disturb_whoever_ends_its_exchange() -> None:
-    """The answer is what makes its system say that nobody is there; a reload that ends a target goes on all the same."""
+    """The answer is what makes the system say that nobody is there; a reload that ends a target goes on."""
     async with ScriptedTarget(silent) as target, running(forwarding_to(target.port)) as edgeproxy:
         client = await edgeproxy.connect()
         await client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf")
