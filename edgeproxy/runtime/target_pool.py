@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import socket
 from typing import TYPE_CHECKING, Final
@@ -57,7 +58,7 @@ class TargetPool:
         self.tls = tls
         self.idle: list[TargetConnection] = []
         self.connections: set[TargetConnection] = set()
-        self.connecting: dict[asyncio.Task[None], Exchange] = {}
+        self.connecting: dict[Exchange, asyncio.Task[None]] = {}
 
     def take(self) -> TargetConnection | None:  # hot path
         """The idle connection that was used last, if it is still open."""
@@ -77,9 +78,9 @@ class TargetPool:
         if connection in self.idle:
             self.idle.remove(connection)
 
-    def on_connect_ended(self, task: asyncio.Task[None]) -> None:
+    def on_connect_ended(self, exchange: Exchange, _: object = None) -> None:
         """An attempt to connect is over."""
-        self.connecting.pop(task, None)
+        self.connecting.pop(exchange, None)
 
     def on_opened(self, connection: TargetConnection) -> None:
         """A connection exists."""
@@ -103,7 +104,7 @@ class TargetPool:
 
     def cut(self, outcome: Outcome) -> None:
         """Ends every exchange that is still running here."""
-        for task, exchange in list(self.connecting.items()):
+        for exchange, task in list(self.connecting.items()):
             exchange.on_target_failed(outcome)
             task.cancel()
         for connection in list(self.connections):
@@ -186,9 +187,10 @@ class TargetPools:
             return connection
         task = asyncio.get_running_loop().create_task(self._connect(pool, exchange))
         self._connecting.add(task)
-        pool.connecting[task] = exchange
+        pool.connecting[exchange] = task
         task.add_done_callback(self._connecting.discard)
-        task.add_done_callback(pool.on_connect_ended)
+        # Also for a task that is cancelled before its first step.
+        task.add_done_callback(functools.partial(pool.on_connect_ended, exchange))
         return None
 
     async def _connect(self, pool: TargetPool, exchange: Exchange) -> None:
@@ -208,6 +210,8 @@ class TargetPools:
                 # A target that closes at once may be gone before this task has its turn.
                 exchange.on_target_failed(Outcome.TARGET_CLOSED)
                 return
+            # At once: until the task's callbacks have their turn, a response may come and the target's delay may end.
+            pool.on_connect_ended(exchange)
             connection.exchange = exchange
             exchange.on_target_ready(connection, self._clock.now())
 
