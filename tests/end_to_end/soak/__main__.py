@@ -38,8 +38,9 @@ if TYPE_CHECKING:
 
 TARGETS = 4
 SETTLE_SECONDS = 5.0
+TLS_TARGETS = 3
 TLS_CLIENTS = 4
-"""One client in so many speaks TLS."""
+"""One client in so many speaks TLS, and so do the targets that it gets to."""
 TIME_SCALE = 0.01
 """An idle timeout of 60 s is over in 0.6 s."""
 
@@ -62,10 +63,12 @@ LoadBalancers:
       - Port: 443
         Protocol: HTTPS
         Certificates: [{{CertificateArn: localhost.pem}}]
-        DefaultActions: [{{Type: forward, TargetGroupArn: app}}]
+        DefaultActions: [{{Type: forward, TargetGroupArn: secret}}]
         Rules: *rules
 TargetGroups:
   - {{Name: app, Protocol: HTTP, Port: 80, Targets: [{targets}],
+     TargetGroupAttributes: {{deregistration_delay.timeout_seconds: {delay}}}}}
+  - {{Name: secret, Protocol: HTTPS, Port: 443, Targets: [{secret_targets}],
      TargetGroupAttributes: {{deregistration_delay.timeout_seconds: {delay}}}}}
   - {{Name: none, Protocol: HTTP, Port: 80}}
 """
@@ -96,17 +99,21 @@ class Soak:
         self._folder = folder
         self._loop = loop
         authority = trustme.CA()
-        authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(str(folder / "localhost.pem"))
+        leaf = authority.issue_cert("localhost")
+        leaf.private_key_and_cert_chain_pem.write_to_path(str(folder / "localhost.pem"))
         self._tls = ssl.create_default_context()
         authority.configure_trust(self._tls)
+        target_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        leaf.configure_cert(target_tls)
         self._arrivals = Arrivals()
         self._targets = [Target(self._arrivals) for _ in range(TARGETS)]
+        self._secret_targets = [Target(self._arrivals, target_tls) for _ in range(TLS_TARGETS)]
         self._ledger = Ledger()
         self._kills = self._reloads = 0
 
     async def run(self) -> Report:
         """Everything, from the first process to the last line."""
-        for target in self._targets:
+        for target in (*self._targets, *self._secret_targets):
             await target.start()
         self._configure()
         process = await asyncio.to_thread(self._start)
@@ -121,7 +128,7 @@ class Soak:
             code = await asyncio.to_thread(process.stop)
         finally:
             process.close()
-            for target in self._targets:
+            for target in (*self._targets, *self._secret_targets):
                 await target.kill()
         lines = [Line.parse(line) for line in (self._folder / "access.log").read_text(encoding="utf-8").splitlines()]
         problems = [*self._ledger.problems(lines, metrics), *_complaints(process, code)]
@@ -177,7 +184,7 @@ class Soak:
     async def _kill_targets(self) -> None:
         while True:
             await asyncio.sleep(self._draw.uniform(0.1, 0.6))
-            target = self._draw.choice(self._targets)
+            target = self._draw.choice([*self._targets, *self._secret_targets])
             await target.kill()
             try:
                 await asyncio.sleep(self._draw.uniform(0.0, 0.05))
@@ -194,15 +201,19 @@ class Soak:
 
     def _configure(self) -> None:
         """Some of the targets, so that others drain; and something that changes what connections live by."""
-        chosen = self._draw.sample(self._targets, self._draw.randrange(2, TARGETS + 1))
         text = CONFIGURATION.format(
             idle=self._draw.randrange(60, 70),
-            targets=", ".join(f"{{Id: 127.0.0.1, Port: {target.port}}}" for target in chosen),
+            targets=self._some_of(self._targets),
+            secret_targets=self._some_of(self._secret_targets),
             delay=self._draw.choice([0, 5, 300]),
         )
         written = self._folder / "edgeproxy.yaml.new"
         written.write_text(text, encoding="utf-8")
         written.replace(self._folder / "edgeproxy.yaml")
+
+    def _some_of(self, targets: list[Target]) -> str:
+        chosen = self._draw.sample(targets, self._draw.randrange(2, len(targets) + 1))
+        return ", ".join(f"{{Id: 127.0.0.1, Port: {target.port}}}" for target in chosen)
 
     async def _quiet(self, process: EdgeProxyProcess) -> None:
         """Until no client is connected any more: then every exchange has ended."""
@@ -217,7 +228,7 @@ def _open_files(process: EdgeProxyProcess) -> int:
 async def _lost_files(process: EdgeProxyProcess, before: int) -> int:
     """How many stay open for good: pooled connections go after the idle timeout, and health checks come and go."""
     deadline = time.monotonic() + SETTLE_SECONDS
-    while (lost := _open_files(process) - before - TARGETS) > 0 and time.monotonic() < deadline:
+    while (lost := _open_files(process) - before - TARGETS - TLS_TARGETS) > 0 and time.monotonic() < deadline:
         await asyncio.sleep(0.05)
     return max(0, lost)
 

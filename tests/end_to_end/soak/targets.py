@@ -12,6 +12,7 @@ import struct
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Awaitable, Callable
 
 _READING_LIMIT: Final = 1 << 18
@@ -221,8 +222,9 @@ class Arrivals:
 class Target:
     """One target on a port of its own."""
 
-    def __init__(self, arrivals: Arrivals) -> None:
+    def __init__(self, arrivals: Arrivals, tls: ssl.SSLContext | None = None) -> None:
         self.port = 0
+        self._tls = tls
         self._arrivals = arrivals
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -230,7 +232,13 @@ class Target:
     async def start(self) -> None:
         """Listen; where it did before, if it did."""
         self._server = await asyncio.start_server(
-            self._on_connection, "127.0.0.1", self.port, limit=_READING_LIMIT, backlog=1024, reuse_address=True
+            self._on_connection,
+            "127.0.0.1",
+            self.port,
+            limit=_READING_LIMIT,
+            backlog=1024,
+            reuse_address=True,
+            ssl=self._tls,
         )
         self.port = self._server.sockets[0].getsockname()[1]
 
