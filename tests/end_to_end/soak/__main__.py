@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import trustme
 
-from edgeproxy.runtime.loop import loop_factory
+from edgeproxy.runtime.loop import loop_factory, on_exception
 from tests.end_to_end.soak.clients import Client
 from tests.end_to_end.soak.ledger import Ledger, Line, parse_metrics
 from tests.end_to_end.soak.targets import Arrivals, Target
@@ -266,6 +266,7 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     seed = options.seed if options.seed is not None else random.randrange(1 << 32)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.get_loop().set_exception_handler(on_exception)
         report = runner.run(soak(requests=options.requests, seed=seed, clients=options.clients, loop=options.loop))
     print(f"{options.requests:,} requests with seed {seed} in {report.seconds:.1f} s, {report.logged:,} lines logged")
     print(f"{report.kills} targets killed, {report.reloads} reloads, {report.races} races with an idle connection")
