@@ -35,6 +35,7 @@ class Outcome(enum.Enum):
     CONNECT_FAILED = "the target refused or reset the connection attempt"
     CONNECT_TIMEOUT = "the target did not accept the connection in time"
     TARGET_TLS_FAILED = "the TLS handshake with the target failed"
+    TARGET_TLS_TIMEOUT = "the TLS handshake with the target was not over in time"
     TARGET_CLOSED = "the target closed the connection with a request outstanding"
     TARGET_MALFORMED = "the target's response is malformed"
     TARGET_SILENT = "the target was silent for the idle timeout"
@@ -58,6 +59,7 @@ STATUS: Final[dict[Outcome, int]] = {
     Outcome.CONNECT_FAILED: 502,
     Outcome.CONNECT_TIMEOUT: 504,
     Outcome.TARGET_TLS_FAILED: 502,
+    Outcome.TARGET_TLS_TIMEOUT: 504,
     Outcome.TARGET_CLOSED: 502,
     Outcome.TARGET_MALFORMED: 502,
     Outcome.TARGET_SILENT: 504,

@@ -23,6 +23,7 @@ from edgeproxy.runtime.health_check_log import render as render_check
 from edgeproxy.runtime.health_checker import GroupHealthChecker
 from edgeproxy.runtime.listener import Bind, ListenerSocket
 from edgeproxy.runtime.metrics import Metrics
+from edgeproxy.runtime.request_ring import RequestRing
 from edgeproxy.runtime.resolver import Resolve, resolve
 from edgeproxy.runtime.status import ListenerStatus, ProxyState, TargetGroupStatus, TargetStatus
 from edgeproxy.runtime.target_pool import TargetPools
@@ -93,6 +94,7 @@ class EdgeProxy:
         self._compiled: Compiled | None = None
         self._applying = asyncio.Lock()
         self.metrics = Metrics()
+        self.requests = RequestRing(self._clock.now)
         self.state = ProxyState.STARTING
         self._pools = TargetPools(self._clock, time_scale=time_scale)
         self._sweep = DeadlineSweep(self._clock.now, time_scale=time_scale)
@@ -103,6 +105,7 @@ class EdgeProxy:
             clock=self._clock,
             time_scale=time_scale,
             stickiness_key=stickiness_key,
+            requests=self.requests,
         )
 
     # ---- life
@@ -288,8 +291,10 @@ class EdgeProxy:
             for target in change.removed:
                 self._pools.drain(target)
             tls = self._tls_to_targets() if group.protocol == "HTTPS" else None
+            balancer = compiled.topology.load_balancer_of(group)
+            counters = None if balancer is None else self.metrics.load_balancers[balancer.name]
             for target in state.targets.values():
-                self._pools.register(target, tls)
+                self._pools.register(target, tls, counters)
             state.configure(
                 minimum_healthy_count=settings.minimum_healthy_count,
                 minimum_healthy_percentage=settings.minimum_healthy_percentage,
@@ -299,7 +304,6 @@ class EdgeProxy:
                 anomaly_mitigation=settings.anomaly_mitigation,
                 slow_start_seconds=settings.slow_start_seconds * self._time_scale,
             )
-            balancer = compiled.topology.load_balancer_of(group)
             self._checker(state).apply(
                 group,
                 is_in_use=group.name in compiled.in_use,
@@ -350,6 +354,8 @@ class EdgeProxy:
             self._anomalies_evaluated = now
             for group in self._groups.values():
                 group.evaluate_anomalies()
+        self.metrics.share_out(self._groups)
+        self.requests.rest(now)
         self._flush_logs()
         if now - self._certificates_checked >= CERTIFICATE_CHECK_SECONDS:
             self._certificates_checked = now

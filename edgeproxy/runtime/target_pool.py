@@ -10,14 +10,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import ssl
 from typing import TYPE_CHECKING, Final
 
 from edgeproxy.exchange.outcome import Outcome
 from edgeproxy.protocol.h1_client import response_head_memo
+from edgeproxy.runtime.metrics import LoadBalancerCounters
 from edgeproxy.runtime.target_connection import TargetConnection
 
 if TYPE_CHECKING:
+    import ssl
+
     from edgeproxy.balancing.target_state import TargetState
     from edgeproxy.exchange.exchange import Exchange
     from edgeproxy.protocol.memo import Memo
@@ -37,12 +39,18 @@ LINGER_SECONDS: Final = 30.0
 class TargetPool:
     """The connections to one target."""
 
-    __slots__ = ("connecting", "connections", "idle", "linger_seconds", "target", "tls")
+    __slots__ = ("connecting", "connections", "counters", "idle", "linger_seconds", "target", "tls")
 
     def __init__(
-        self, target: TargetState, tls: ssl.SSLContext | None, *, linger_seconds: float = LINGER_SECONDS
+        self,
+        target: TargetState,
+        tls: ssl.SSLContext | None,
+        *,
+        counters: LoadBalancerCounters | None = None,
+        linger_seconds: float = LINGER_SECONDS,
     ) -> None:
         self.target = target
+        self.counters = counters or LoadBalancerCounters()
         self.linger_seconds = linger_seconds
         self.tls = tls
         self.idle: list[TargetConnection] = []
@@ -71,13 +79,22 @@ class TargetPool:
         """An attempt to connect is over."""
         self.connecting.pop(task, None)
 
+    def count_for(self, counters: LoadBalancerCounters) -> None:
+        """From now on the connections, those that are open as well, are another load balancer's."""
+        self.counters.active_target_connections -= len(self.connections)
+        self.counters = counters
+        counters.active_target_connections += len(self.connections)
+
     def on_opened(self, connection: TargetConnection) -> None:
         """A connection exists."""
         self.connections.add(connection)
+        self.counters.active_target_connections += 1
 
     def on_closed(self, connection: TargetConnection) -> None:
         """A connection exists no more."""
-        self.connections.discard(connection)
+        if connection in self.connections:
+            self.connections.discard(connection)
+            self.counters.active_target_connections -= 1
 
     def close_idle(self, before: float | None = None) -> None:
         """Closes the connections that nothing came on since `before`, or all idle ones."""
@@ -119,15 +136,26 @@ class TargetPools:
         self._pools: dict[TargetState, TargetPool] = {}
         self._connecting: set[asyncio.Task[None]] = set()
 
-    def register(self, target: TargetState, tls: ssl.SSLContext | None) -> None:
-        """Makes room for a target, or follows its group's protocol; `tls` is set where that is HTTPS."""
+    def register(
+        self, target: TargetState, tls: ssl.SSLContext | None, counters: LoadBalancerCounters | None = None
+    ) -> None:
+        """Makes room for a target, or follows its group's protocol and load balancer.
+
+        Args:
+            target: The target.
+            tls: Set where the group's protocol is HTTPS.
+            counters: Those of the load balancer that uses the group.
+        """
         pool = self._pools.get(target)
-        if pool is None:
-            self._pools[target] = TargetPool(target, tls, linger_seconds=self._linger_seconds)
-        elif pool.tls is not tls:
+        if pool is not None and pool.tls is not tls:
             self.deregister(target)
-            self._pools[target] = TargetPool(target, tls, linger_seconds=self._linger_seconds)
-        elif isinstance(pool.idle, _Refusing):
+            pool = None
+        if pool is None:
+            pool = TargetPool(target, tls, counters=counters, linger_seconds=self._linger_seconds)
+            self._pools[target] = pool
+        if counters is not None and counters is not pool.counters:
+            pool.count_for(counters)
+        if isinstance(pool.idle, _Refusing):
             pool.idle = []  # registered again while draining
 
     def drain(self, target: TargetState) -> None:
@@ -172,14 +200,16 @@ class TargetPools:
         return None
 
     async def _connect(self, pool: TargetPool, exchange: Exchange) -> None:
+        is_in_handshake = False
         try:
-            connection = await self._open(pool)
+            sock = await self._open_tcp(pool)
+            is_in_handshake = pool.tls is not None
+            connection = await self._open(pool, sock)
         except TimeoutError:
-            exchange.on_target_failed(Outcome.CONNECT_TIMEOUT)
-        except ssl.SSLError:
-            exchange.on_target_failed(Outcome.TARGET_TLS_FAILED)
+            exchange.on_target_failed(Outcome.TARGET_TLS_TIMEOUT if is_in_handshake else Outcome.CONNECT_TIMEOUT)
         except OSError:
-            exchange.on_target_failed(Outcome.CONNECT_FAILED)
+            # A target that closes instead of shaking hands has not agreed on TLS either.
+            exchange.on_target_failed(Outcome.TARGET_TLS_FAILED if is_in_handshake else Outcome.CONNECT_FAILED)
         except asyncio.CancelledError:
             exchange.on_target_failed(Outcome.SHUTTING_DOWN)
             raise
@@ -195,25 +225,38 @@ class TargetPools:
             connection.exchange = exchange
             exchange.on_target_ready(connection, self._clock.now())
 
-    async def _open(self, pool: TargetPool) -> TargetConnection:
-        """A new connection, TLS done.
+    async def _open_tcp(self, pool: TargetPool) -> socket.socket:
+        """A connected socket.
 
         Raises:
-            TimeoutError: TCP or TLS took too long.
-            OSError: the target could not be reached; ssl.SSLError: it does not speak TLS as we do.
+            TimeoutError: It took too long.
+            OSError: The target could not be reached.
         """
         address = pool.target.address
         if address is None:
             raise OSError(f"the name {pool.target.id} does not resolve")
-        loop = asyncio.get_running_loop()
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             async with asyncio.timeout(self._connect_timeout):
-                await loop.sock_connect(sock, (address, pool.target.port))
+                await asyncio.get_running_loop().sock_connect(sock, (address, pool.target.port))
+        except BaseException:
+            sock.close()
+            raise
+        pool.counters.new_target_connections += 1
+        return sock
+
+    async def _open(self, pool: TargetPool, sock: socket.socket) -> TargetConnection:
+        """A connection on this socket, TLS done where the group asks for it.
+
+        Raises:
+            TimeoutError: It took too long.
+            OSError: The target does not speak TLS as we do.
+        """
+        try:
             async with asyncio.timeout(self._connect_timeout):
-                _, connection = await loop.create_connection(
+                _, connection = await asyncio.get_running_loop().create_connection(
                     lambda: TargetConnection(pool, self._memo),
                     sock=sock,
                     ssl=pool.tls,
