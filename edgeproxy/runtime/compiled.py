@@ -91,7 +91,7 @@ class Compiler:
         self._metrics = metrics
         self._access_log = access_log
         self._clock = clock
-        self._requests = requests or RequestRing(clock.now)
+        self._requests = requests or RequestRing(clock)
         self._draw = draw or random.Random().random  # noqa: S311 - a lottery between target groups, not a secret
         self._trace_ids = TraceIds()
         self._dropped_names = DroppedNames()

@@ -94,7 +94,7 @@ class EdgeProxy:
         self._compiled: Compiled | None = None
         self._applying = asyncio.Lock()
         self.metrics = Metrics()
-        self.requests = RequestRing(self._clock.now)
+        self.requests = RequestRing(self._clock)
         self.state = ProxyState.STARTING
         self._pools = TargetPools(self._clock, time_scale=time_scale)
         self._sweep = DeadlineSweep(self._clock.now, time_scale=time_scale)

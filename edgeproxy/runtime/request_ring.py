@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edgeproxy.exchange.record import ExchangeRecord
+    from edgeproxy.runtime.clock import Clock
 
 CAPACITY: Final = 1000
 """Requests. Each keeps its head and its connection's facts alive: a few kilobytes."""
@@ -54,14 +55,15 @@ class RequestRing:
     """The recent requests of one proxy.
 
     Attributes:
+        clock: The one that the records' times are on.
         keep: Told of each ended exchange, by the ledgers; None while nobody listens.
         is_closed: Followers shall leave.
     """
 
-    __slots__ = ("_entries", "_followers", "_heard", "_now", "_total", "is_closed", "keep")
+    __slots__ = ("_entries", "_followers", "_heard", "_total", "clock", "is_closed", "keep")
 
-    def __init__(self, now: Callable[[], float], *, capacity: int = CAPACITY) -> None:
-        self._now = now
+    def __init__(self, clock: Clock, *, capacity: int = CAPACITY) -> None:
+        self.clock = clock
         self._entries: deque[Entry] = deque(maxlen=capacity)
         self._total = 0
         self._heard = 0.0
@@ -78,7 +80,7 @@ class RequestRing:
     def recent(self) -> list[Entry] | None:
         """What is kept, oldest first; None when it begins with this call. Either way it goes on for a while."""
         was_kept = self.keep is not None
-        self._heard = self._now()
+        self._heard = self.clock.now()
         self.keep = self._keep
         return list(self._entries) if was_kept else None
 
@@ -92,7 +94,7 @@ class RequestRing:
     def leave(self, follower: Follower) -> None:
         """One follower less."""
         self._followers.discard(follower)
-        self.rest(self._now())
+        self.rest(self.clock.now())
 
     def rest(self, now: float) -> None:
         """Stops keeping, and forgets, if nobody listens any more; called by the deadline sweep as well."""

@@ -48,7 +48,13 @@ RESPONSES = [
     message(["HTTP/1.1 101 Switching Protocols"]),
     message(["nonsense"]),
 ]
-UNREACHABLE = [Outcome.CONNECT_FAILED, Outcome.CONNECT_TIMEOUT, Outcome.TARGET_TLS_FAILED, Outcome.NO_TARGET]
+UNREACHABLE = [
+    Outcome.CONNECT_FAILED,
+    Outcome.CONNECT_TIMEOUT,
+    Outcome.TARGET_TLS_FAILED,
+    Outcome.TARGET_TLS_TIMEOUT,
+    Outcome.NO_TARGET,
+]
 SIZES = [1, 10, 60, 75, 90, 400, 400, 400]
 """How much of a message comes at once: within the first line, the head, the body, or all of it."""
 

@@ -5,17 +5,27 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 import trustme
 
 from edgeproxy.balancing.target_state import TargetState
 from edgeproxy.runtime.clock import Clock
+from edgeproxy.runtime.metrics import LoadBalancerCounters
 from edgeproxy.runtime.target_pool import TargetPool, TargetPools
 from tests.helpers.conversation import request
 from tests.helpers.proxies import forwarding_to, running
-from tests.helpers.targets import ScriptedTarget, answering, gated, saying, silent
+from tests.helpers.targets import (
+    Script,
+    ScriptedTarget,
+    answering,
+    gated,
+    leaving_after,
+    resetting_after,
+    saying,
+    silent,
+)
 from tests.helpers.wait import until
 
 if TYPE_CHECKING:
@@ -127,6 +137,34 @@ async def test_a_target_that_does_not_speak_tls_as_its_group_says_is_a_502() -> 
         assert 502 == (await edgeproxy.ask()).status
 
 
+@pytest.mark.conformance(
+    "target failures", "the TLS handshake with the target takes longer than 10 s", "load-balancer-troubleshooting"
+)
+@pytest.mark.both_loops
+async def test_a_tls_handshake_that_is_not_over_in_10_seconds_is_a_504() -> None:
+    async with (
+        ScriptedTarget(saying(b""), speaks_first=True) as target,
+        running(over_tls(forwarding_to(target.port))) as edgeproxy,
+    ):
+        assert 504 == (await edgeproxy.ask()).status
+        counters = edgeproxy.proxy.metrics.load_balancers["dev"].groups["app"]
+
+    assert (0, 1) == (counters.connection_errors, counters.tls_errors)
+
+
+@pytest.mark.both_loops
+@pytest.mark.parametrize("script", [leaving_after(b""), resetting_after(b""), saying(b"no TLS\r\n\r\n")])
+async def test_a_target_that_ends_the_tls_handshake_is_counted_as_without_tls(script: Script) -> None:
+    async with (
+        ScriptedTarget(script, speaks_first=True) as target,
+        running(over_tls(forwarding_to(target.port))) as edgeproxy,
+    ):
+        assert 502 == (await edgeproxy.ask()).status
+        counters = edgeproxy.proxy.metrics.load_balancers["dev"].groups["app"]
+
+    assert (0, 1) == (counters.connection_errors, counters.tls_errors)
+
+
 @pytest.fixture
 def server_context() -> ssl.SSLContext:
     """For a certificate that nobody trusts and that is for another name."""
@@ -194,8 +232,8 @@ async def test_a_client_that_leaves_while_we_connect_costs_nothing_and_the_conne
         pools, gate = edgeproxy.proxy._pools, asyncio.Event()
         open_really = pools._open
 
-        async def open_late(pool: TargetPool) -> TargetConnection:
-            connection = await open_really(pool)
+        async def open_late(pool: TargetPool, sock: socket.socket) -> TargetConnection:
+            connection = await open_really(pool, sock)
             await gate.wait()
             return connection
 
@@ -219,8 +257,8 @@ async def test_a_connection_that_is_lost_before_it_is_used_is_a_502_and_not_a_si
         pools = edgeproxy.proxy._pools
         open_really = pools._open
 
-        async def open_and_lose(pool: TargetPool) -> TargetConnection:
-            connection = await open_really(pool)
+        async def open_and_lose(pool: TargetPool, sock: socket.socket) -> TargetConnection:
+            connection = await open_really(pool, sock)
             connection.abort()
             await until(lambda: connection._transport is None)
             return connection
@@ -234,7 +272,8 @@ async def test_a_connection_that_is_lost_before_it_is_used_is_a_502_and_not_a_si
 async def test_the_connection_that_was_used_last_is_handed_out_first() -> None:
     async with ScriptedTarget(answering()) as target, running(forwarding_to(target.port)) as edgeproxy:
         pool = pool_of(edgeproxy)
-        first, second = [await edgeproxy.proxy._pools._open(pool) for _ in range(2)]
+        pools = edgeproxy.proxy._pools
+        first, second = [await pools._open(pool, await pools._open_tcp(pool)) for _ in range(2)]
         pool.put(first)
         pool.put(second)
 
@@ -277,3 +316,37 @@ async def test_a_target_that_was_taken_out_in_the_meantime_is_a_503() -> None:
 
     assert connection is None
     assert "NO_TARGET" == getattr(exchange.outcome, "name", None)
+
+
+@pytest.mark.conformance(
+    "metrics",
+    "ActiveConnectionCount, NewConnectionCount: connections to targets as well",
+    "load-balancer-cloudwatch-metrics",
+)
+@pytest.mark.both_loops
+async def test_connections_to_targets_are_counted_for_the_load_balancer() -> None:
+    async with ScriptedTarget(answering()) as target, running(forwarding_to(target.port)) as edgeproxy:
+        counters = edgeproxy.proxy.metrics.load_balancers["dev"]
+        for _ in range(2):
+            await edgeproxy.ask()
+        busy = (counters.new_target_connections, counters.active_target_connections)
+        await target.stop()
+        await until(lambda: not counters.active_target_connections)
+        async with ScriptedTarget(answering(), port=target.port):
+            await edgeproxy.ask()
+    after = (counters.new_target_connections, counters.active_target_connections)
+
+    assert [(1, 1), (2, 0)] == [busy, after]
+
+
+def test_open_connections_move_with_their_group_to_another_load_balancer() -> None:
+    before, after = LoadBalancerCounters(), LoadBalancerCounters()
+    pool = TargetPool(TargetState("app", "10.0.0.1", 80), None, counters=before)
+    connection = cast("TargetConnection", object())
+    pool.on_opened(connection)
+    pool.count_for(after)
+    moved = (before.active_target_connections, after.active_target_connections)
+    pool.on_closed(connection)
+    pool.on_closed(connection)
+
+    assert [(0, 1), (0, 0)] == [moved, (before.active_target_connections, after.active_target_connections)]
