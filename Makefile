@@ -4,13 +4,14 @@
 #   make test         lint, types, layering contracts, the whole test suite
 #   make lint         the first three alone
 #   make conformance  write CONFORMANCE.md from the tests' markers
+#   make metrics      write METRICS.md from the table in the code
 #   make bench        measure, here, beside other proxies
 #   make clean        remove what the above have made
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint bench conformance clean
+.PHONY: run test lint bench conformance metrics clean
 .DEFAULT_GOAL := test
 
 run: .venv/installed
@@ -27,6 +28,9 @@ lint: .venv/installed-test
 
 conformance: .venv/installed-test
 	$(BIN)/python tests/conformance_report.py
+
+metrics: .venv/installed-test
+	$(BIN)/python tests/metrics_table.py
 
 bench: .venv/installed-test
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
