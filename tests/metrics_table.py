@@ -10,22 +10,19 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))  # also run as a script
-
-from edgeproxy.runtime.metric_names import METRICS  # noqa: E402 - needs the line above
-from edgeproxy.runtime.metric_row import Published, Unpublished  # noqa: E402
+from edgeproxy.runtime.metric_names import METRICS
+from edgeproxy.runtime.metric_row import Published, Unpublished
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-REPORT = ROOT / "METRICS.md"
+REPORT = Path(__file__).resolve().parent.parent / "METRICS.md"
 
 _PAGE = "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html"
 _OPENING = f"""# Metrics
 
 What `/metrics` of the admin endpoint shows, beside [CloudWatch's metrics]({_PAGE})
-of the namespace `AWS/ApplicationELB`. Made by `make metrics` from the table in the code, `edgeproxy/runtime/metric_names.py`.
+of the namespace `AWS/ApplicationELB`. Made by `make metrics` from the table in `edgeproxy/runtime/metric_names.py`.
 
 - A label is one of CloudWatch's dimensions. Where CloudWatch has a metric for the load balancer and again for each of
   its target groups, there is one with both labels: `sum by (load_balancer) (…)` is the load balancer's.

@@ -1,10 +1,11 @@
 """One ended request as a JSON object, for `/_edgeproxy/requests` and `edgeproxy logs --json`.
 
-A field that the access log has, too, has the access log's name (user guide, load-balancer-access-logs), so that one
-expression finds it in both; `method`, `scheme`, `host`, `path`, `query` and `version` are its request line in parts, the
-path as rules see it. `listener_port`, `duration` (seconds from arrival to end), `outcome` and `why` are added. What is
-missing is null where the log has `-` or `-1`, and times have microseconds: a time is there as soon as that part has
-happened, while the log leaves out all three for some failures.
+A field that the access log has as well has the access log's name (user guide, load-balancer-access-logs), so that one
+expression finds it in both. `method`, `scheme`, `host`, `path`, `query` and `version` are its request line in parts,
+the path as rules see it. `listener_port`, `duration` (seconds from arrival to end), `outcome` and `why` are added.
+
+What is missing is null where the log has `-` or `-1`, and times have microseconds. A time is there as soon as that part
+has happened; the log leaves out all three for some failures.
 """
 
 from __future__ import annotations

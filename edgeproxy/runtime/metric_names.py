@@ -68,12 +68,11 @@ def _group(
     )
 
 
-def _elb_class(digit: int) -> Published[BalancerView]:
+def _elb_class(digit: int, included: str) -> Published[BalancerView]:
     return _balancer(
         f"HTTPCode_ELB_{digit}XX_Count",
         f"httpcode_elb_{digit}xx_count",
-        f"Answers {digit}XX by the load balancer itself, redirects and fixed responses among them"
-        + (", and requests that the client abandoned (460)" if digit == 4 else ""),
+        f"Answers {digit}XX by the load balancer itself, {included}",
         lambda of: sum(count for status, count in of.elb_status.items() if status // 100 == digit),
     )
 
@@ -175,7 +174,9 @@ METRICS: Final[tuple[Published[BalancerView] | Published[GroupView] | Unpublishe
         "Redirects that were answered with 507, because the Location would have been longer than 8 K",
         lambda of: of.redirects_too_long,
     ),
-    *map(_elb_class, (3, 4, 5)),
+    _elb_class(3, "which are redirects"),
+    _elb_class(4, "fixed responses and requests that the client abandoned (460) included"),
+    _elb_class(5, "fixed responses included"),
     *map(_elb_status, (500, 502, 503, 504)),
     _balancer(
         "DesyncMitigationMode_NonCompliant_Request_Count",
