@@ -57,15 +57,16 @@ class LiveRequests:
         if request.query.get("follow", "0") in ("0", "false"):
             return self._recent(wanted)
         response = web.StreamResponse(headers=_HEADERS)
-        await response.prepare(request)
-        if request.method != "HEAD":
-            follower = self._ring.follow()
-            try:
+        # Before the head: whoever has seen it misses nothing.
+        follower = self._ring.follow()
+        try:
+            await response.prepare(request)
+            if request.method != "HEAD":
                 await self._stream(request, response, follower, wanted)
-            except ConnectionError:
-                pass  # the reader has left
-            finally:
-                follower.leave()
+        except ConnectionError:
+            pass  # the reader has left
+        finally:
+            follower.leave()
         return response
 
     def _recent(self, wanted: RequestFilter) -> web.Response:

@@ -32,7 +32,7 @@ class CannotFollowError(Exception):
 
 
 def follow(address: Address, wanted: Sequence[tuple[str, str]]) -> Iterator[list[bytes]]:
-    """The lines of the stream, some at a time, until edgeproxy ends.
+    """The lines of the stream, some at a time, until edgeproxy ends; at first none, when it has begun.
 
     Args:
         address: The admin endpoint's.
@@ -53,6 +53,7 @@ def follow(address: Address, wanted: Sequence[tuple[str, str]]) -> Iterator[list
     with connection:
         received = _answer(connection, f"GET {path} HTTP/1.0\r\nHost: {place}\r\n\r\n".encode(), str(place))
         connection.settimeout(None)
+        yield []
         while True:
             *lines, received = received.split(b"\n")
             if lines:
@@ -84,35 +85,41 @@ def _answer(connection: socket.socket, request: bytes, place: str) -> bytes:
     raise CannotFollowError(f"What answers at {place} has no requests to follow: {message}")
 
 
-def _shower(*, as_json: bool) -> Callable[[bytes], None]:
-    """How each line of the stream is shown."""
-    is_terminal = sys.stdout.isatty()
-    render = coloured_line if is_terminal and "NO_COLOR" not in os.environ else plain_line
+def show_json(line: bytes) -> None:
+    """The line as it is."""
+    sys.stdout.write(line.decode() + "\n")
 
-    def show_json(line: bytes) -> None:
-        sys.stdout.write(line.decode() + "\n")
 
-    def show(line: bytes) -> None:
-        document: dict[str, Any] = json.loads(line)
-        if "event" in document:
-            sys.stderr.write(event_line(document) + "\n")
-        else:
-            sys.stdout.write(render(document) + "\n")
+def show_coloured(line: bytes) -> None:
+    """For people."""
+    _show(line, coloured_line)
 
-    if as_json:
-        return show_json
-    if is_terminal:
-        sys.stdout.write(HEADING + "\n")
-        sys.stdout.flush()
-    return show
+
+def show_plain(line: bytes) -> None:
+    """For programs, and for people who want no colours."""
+    _show(line, plain_line)
+
+
+def _show(line: bytes, render: Callable[[dict[str, Any]], str]) -> None:
+    document: dict[str, Any] = json.loads(line)
+    if "event" in document:
+        sys.stderr.write(event_line(document) + "\n")
+    else:
+        sys.stdout.write(render(document) + "\n")
 
 
 def run(address: Address, wanted: Sequence[tuple[str, str]], *, as_json: bool) -> ExitCode:
     """Follow until edgeproxy ends or somebody ends this; what to exit with."""
-    show: Callable[[bytes], None] | None = None
+    in_colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    show = show_json if as_json else show_coloured if in_colour else show_plain
     try:
-        for lines in follow(address, wanted):
-            show = show or _shower(as_json=as_json)
+        stream = follow(address, wanted)
+        next(stream)
+        sys.stderr.write(f"Following the requests of the edgeproxy at {address.connectable}. Ctrl-C ends.\n")
+        if show is show_coloured:
+            sys.stdout.write(HEADING + "\n")
+            sys.stdout.flush()
+        for lines in stream:
             for line in lines:
                 show(line)
             sys.stdout.flush()

@@ -136,6 +136,28 @@ def test_health_cannot_ask_an_endpoint_that_is_off() -> None:
     assert "The admin endpoint is off" in result.output
 
 
+def test_following_an_endpoint_that_is_off_is_not_fine() -> None:
+    result = invoke("logs", EDGEPROXY_ADMIN="off")
+
+    assert 1 == result.exit_code
+    assert "The admin endpoint is off" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--status", "abc"), "'abc' is not a status"),
+        (("--rule", "first"), "'first' is not a rule"),
+        (("--slow", "fast"), "'fast' is not a duration"),
+    ],
+)
+def test_a_wrong_filter_is_wrong_usage(arguments: tuple[str, ...], sentence: str) -> None:
+    result = invoke("logs", *arguments)
+
+    assert 2 == result.exit_code
+    assert sentence in result.output
+
+
 def test_asking_for_health_imports_nothing_slow() -> None:
     """It is Docker's HEALTHCHECK, which runs every few seconds."""
     program = (
