@@ -200,16 +200,14 @@ class TargetPools:
         return None
 
     async def _connect(self, pool: TargetPool, exchange: Exchange) -> None:
-        is_in_handshake = False
         try:
-            sock = await self._open_tcp(pool)
-            is_in_handshake = pool.tls is not None
-            connection = await self._open(pool, sock)
+            connection = await self._open(pool)
+        except _HandshakeError as error:
+            exchange.on_target_failed(error.outcome)
         except TimeoutError:
-            exchange.on_target_failed(Outcome.TARGET_TLS_TIMEOUT if is_in_handshake else Outcome.CONNECT_TIMEOUT)
+            exchange.on_target_failed(Outcome.CONNECT_TIMEOUT)
         except OSError:
-            # A target that closes instead of shaking hands has not agreed on TLS either.
-            exchange.on_target_failed(Outcome.TARGET_TLS_FAILED if is_in_handshake else Outcome.CONNECT_FAILED)
+            exchange.on_target_failed(Outcome.CONNECT_FAILED)
         except asyncio.CancelledError:
             exchange.on_target_failed(Outcome.SHUTTING_DOWN)
             raise
@@ -224,6 +222,33 @@ class TargetPools:
                 return
             connection.exchange = exchange
             exchange.on_target_ready(connection, self._clock.now())
+
+    async def _open(self, pool: TargetPool) -> TargetConnection:
+        """A new connection, TLS done where the group asks for it.
+
+        Raises:
+            TimeoutError: TCP took too long.
+            OSError: The target could not be reached.
+            _HandshakeError: It could, but not with TLS.
+        """
+        sock = await self._open_tcp(pool)
+        try:
+            async with asyncio.timeout(self._connect_timeout):
+                _, connection = await asyncio.get_running_loop().create_connection(
+                    lambda: TargetConnection(pool, self._memo),
+                    sock=sock,
+                    ssl=pool.tls,
+                    # Empty: no server name is sent and none is checked (user guide, load-balancer-target-groups).
+                    server_hostname="" if pool.tls is not None else None,
+                )
+        except BaseException as error:
+            sock.close()
+            if pool.tls is not None and isinstance(error, OSError):
+                # ssl.SSLError is one; and a target that closes instead of shaking hands has not agreed either.
+                is_late = isinstance(error, TimeoutError)
+                raise _HandshakeError(Outcome.TARGET_TLS_TIMEOUT if is_late else Outcome.TARGET_TLS_FAILED) from error
+            raise
+        return connection
 
     async def _open_tcp(self, pool: TargetPool) -> socket.socket:
         """A connected socket.
@@ -246,27 +271,6 @@ class TargetPools:
             raise
         pool.counters.new_target_connections += 1
         return sock
-
-    async def _open(self, pool: TargetPool, sock: socket.socket) -> TargetConnection:
-        """A connection on this socket, TLS done where the group asks for it.
-
-        Raises:
-            TimeoutError: It took too long.
-            OSError: The target does not speak TLS as we do.
-        """
-        try:
-            async with asyncio.timeout(self._connect_timeout):
-                _, connection = await asyncio.get_running_loop().create_connection(
-                    lambda: TargetConnection(pool, self._memo),
-                    sock=sock,
-                    ssl=pool.tls,
-                    # Empty: no server name is sent and none is checked (user guide, load-balancer-target-groups).
-                    server_hostname="" if pool.tls is not None else None,
-                )
-        except BaseException:
-            sock.close()
-            raise
-        return connection
 
     def close_idle(self, idle_seconds: float) -> None:
         """Closes what has been idle for longer; called by the deadline sweep."""
@@ -293,6 +297,14 @@ class TargetPools:
 
     def __repr__(self) -> str:
         return f"<TargetPools {list(self._pools.values())}>"
+
+
+class _HandshakeError(Exception):
+    """TLS with a target failed, or took too long."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.value)
+        self.outcome = outcome
 
 
 class _Refusing(list[TargetConnection]):

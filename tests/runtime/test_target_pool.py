@@ -232,8 +232,8 @@ async def test_a_client_that_leaves_while_we_connect_costs_nothing_and_the_conne
         pools, gate = edgeproxy.proxy._pools, asyncio.Event()
         open_really = pools._open
 
-        async def open_late(pool: TargetPool, sock: socket.socket) -> TargetConnection:
-            connection = await open_really(pool, sock)
+        async def open_late(pool: TargetPool) -> TargetConnection:
+            connection = await open_really(pool)
             await gate.wait()
             return connection
 
@@ -257,8 +257,8 @@ async def test_a_connection_that_is_lost_before_it_is_used_is_a_502_and_not_a_si
         pools = edgeproxy.proxy._pools
         open_really = pools._open
 
-        async def open_and_lose(pool: TargetPool, sock: socket.socket) -> TargetConnection:
-            connection = await open_really(pool, sock)
+        async def open_and_lose(pool: TargetPool) -> TargetConnection:
+            connection = await open_really(pool)
             connection.abort()
             await until(lambda: connection._transport is None)
             return connection
@@ -272,8 +272,7 @@ async def test_a_connection_that_is_lost_before_it_is_used_is_a_502_and_not_a_si
 async def test_the_connection_that_was_used_last_is_handed_out_first() -> None:
     async with ScriptedTarget(answering()) as target, running(forwarding_to(target.port)) as edgeproxy:
         pool = pool_of(edgeproxy)
-        pools = edgeproxy.proxy._pools
-        first, second = [await pools._open(pool, await pools._open_tcp(pool)) for _ in range(2)]
+        first, second = [await edgeproxy.proxy._pools._open(pool) for _ in range(2)]
         pool.put(first)
         pool.put(second)
 
