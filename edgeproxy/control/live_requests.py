@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from edgeproxy.runtime.request_ring import Entry, Follower, RequestRing
 
 AT_A_TIME: Final = 50
-"""Requests that are rendered before the load balancer has its turn again: about half a millisecond."""
+"""Requests that are rendered before the load balancer has its turn again: about a millisecond."""
 
 GONE_CHECK_SECONDS: Final = 1.0
 """How often a quiet stream looks whether its reader is still there."""

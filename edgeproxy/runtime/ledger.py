@@ -88,9 +88,11 @@ class Ledger:  # hot path
         counters = self._counters
         size = record.received_bytes + record.sent_bytes
         counters.processed_bytes += size
+        is_tunnel = record.target_status == SWITCHED
         if ":" in record.client.source_ip:
             counters.ipv6_bytes += size
-        if record.target_status != SWITCHED:
+            counters.ipv6_requests += not is_tunnel
+        if not is_tunnel:
             self._count_request(record)
         keep = self._ring.keep
         if keep is not None:
@@ -104,10 +106,11 @@ class Ledger:  # hot path
 
         No metric has a 101 by its status (user guide, load-balancer-cloudwatch-metrics).
         """
+        self._counters.ipv6_requests += ":" in record.client.source_ip
         self._count_request(record)
 
     def _count_request(self, record: ExchangeRecord) -> None:
-        """Everything but the bytes."""
+        """Everything but bytes and IPv6."""
         counters = self._counters
         counters.rule_evaluations += self._evaluations[record.priority]
         status = record.target_status
@@ -115,8 +118,9 @@ class Ledger:  # hot path
         if target is None or not status:
             self._count_unanswered(record)
         else:
-            assert record.group is not None
-            group = counters.groups[record.group.name]
+            state = record.group
+            assert state is not None
+            group = counters.groups[state.name]
             group.request_count += 1
             group.target_status[status // 100 if status < 600 else 0] += 1
             elapsed = record.answered - record.dispatched
@@ -129,7 +133,6 @@ class Ledger:  # hot path
         if (
             record.verdict is not None
             or record.sticky is not None
-            or ":" in record.client.source_ip
             or (head is not None and head.fields.has_invalid_names)
         ):
             self._count_special(record)
@@ -156,8 +159,6 @@ class Ledger:  # hot path
     def _count_special(self, record: ExchangeRecord) -> None:
         """What most requests are not."""
         counters = self._counters
-        if ":" in record.client.source_ip:
-            counters.ipv6_requests += 1
         if record.verdict is not None:
             counters.non_compliant_requests += 1
         if record.target is None or record.head is None:
