@@ -109,6 +109,12 @@ def main() -> None:
     "--access-log", metavar="FILE", default="-", help="Where it goes; `-` is standard output, or `off`.  [default: -]"
 )
 @option(
+    "--connection-log",
+    metavar="FILE",
+    default="off",
+    help="A line per client connection; `-` is standard output.  [default: off]",
+)
+@option(
     "--health-check-log",
     metavar="FILE",
     default="off",
@@ -125,7 +131,11 @@ def main() -> None:
 )
 @log_format_option
 def run(**options: Any) -> None:
-    """Run what the configuration file says, or a load balancer for the given targets."""
+    """Run what the configuration file says, or a load balancer for the given targets.
+
+    SIGHUP reads the file again. SIGUSR1 completes the log files in the directories that access_logs.s3.bucket and its
+    like name, instead of at the end of their five minutes. SIGTERM and SIGINT stop, the second time at once.
+    """
     from edgeproxy.control.run_command import RunOptions, run_until_stopped  # noqa: PLC0415 - see the module docstring
 
     options["config"] = config_file(options["config"]) if not options["target"] else options["config"]

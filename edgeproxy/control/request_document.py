@@ -63,7 +63,7 @@ def _request(record: ExchangeRecord) -> dict[str, Any]:
         "host": host_of(record) or None,
         "path": head.path,
         "query": head.query,
-        "version": f"HTTP/1.{head.version_minor}",
+        "version": head.version,
         "user_agent": head.fields.user_agent or None,
     }
 

@@ -23,6 +23,7 @@ class Outcome(enum.Enum):
 
     # The client's doing.
     BAD_REQUEST = "the request could not be read"
+    DESYNC_BLOCKED = "the desync mitigation mode does not let the request pass"
     METHOD_REFUSED = "TRACE and CONNECT are not served"
     TOO_MANY_ADDRESSES = "X-Forwarded-For holds more than 30 addresses"
     CODING_REFUSED = "the transfer coding is not supported"
@@ -49,6 +50,7 @@ STATUS: Final[dict[Outcome, int]] = {
     Outcome.REDIRECT_TOO_LONG: 507,
     Outcome.TRANSFORM_FAILED: 500,
     Outcome.BAD_REQUEST: 400,
+    Outcome.DESYNC_BLOCKED: 400,
     Outcome.METHOD_REFUSED: 405,
     Outcome.TOO_MANY_ADDRESSES: 463,
     Outcome.CODING_REFUSED: 501,
@@ -71,6 +73,7 @@ STATUS: Final[dict[Outcome, int]] = {
 CLOSES_CLIENT: Final = frozenset(
     {
         Outcome.BAD_REQUEST,
+        Outcome.DESYNC_BLOCKED,
         Outcome.CLIENT_SILENT,
         Outcome.CLIENT_LEFT_SENDING,
         Outcome.CLIENT_LEFT,

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from edgeproxy.exchange.record import ExchangeRecord
     from edgeproxy.runtime.access_log import AccessLog, LineFormat
     from edgeproxy.runtime.clock import Clock
+    from edgeproxy.runtime.log_outlets import LogOutlet
     from edgeproxy.runtime.metrics import LoadBalancerCounters
     from edgeproxy.runtime.request_ring import ListenerPlace, RequestRing
 
@@ -67,7 +68,7 @@ class Ledger:  # hot path
         self,
         *,
         counters: LoadBalancerCounters,
-        log: AccessLog | None,
+        log: LogOutlet | AccessLog | None,
         line_format: LineFormat,
         clock: Clock,
         ring: RequestRing,
@@ -97,9 +98,10 @@ class Ledger:  # hot path
         keep = self._ring.keep
         if keep is not None:
             keep(record, self._place, self._clock.now())
-        if self._log is not None:
+        log = self._log
+        if log is not None and (write := log.write) is not None:
             clock = self._clock
-            self._log.write(self._format.render(record, clock.now(), clock.offset))
+            write(self._format.render(record, clock.now(), clock.offset))
 
     def open_tunnel(self, record: ExchangeRecord) -> None:
         """A WebSocket is open: it counts as a request now, its bytes when it ends.

@@ -10,6 +10,7 @@ from edgeproxy.exchange.actions import FixedResponseAction, ForwardAction, Redir
 from edgeproxy.exchange.transforming import TransformingAction
 from edgeproxy.runtime.clock import Clock
 from edgeproxy.runtime.compiled import Compiler, rules_that_can_match
+from edgeproxy.runtime.log_outlets import LogOutlets
 from edgeproxy.runtime.metrics import Metrics
 from edgeproxy.runtime.request_ring import ListenerPlace
 from edgeproxy.runtime.target_pool import TargetPools
@@ -47,7 +48,11 @@ def compiler() -> Compiler:
     clock = Clock()
     draws = iter([0.5, 0.95])
     return Compiler(
-        dialer=TargetPools(clock), metrics=Metrics(), access_log=None, clock=clock, draw=lambda: next(draws)
+        dialer=TargetPools(clock),
+        metrics=Metrics(),
+        logs=LogOutlets(clock=clock),
+        clock=clock,
+        draw=lambda: next(draws),
     )
 
 
