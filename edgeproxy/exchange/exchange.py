@@ -28,8 +28,9 @@ from edgeproxy.exchange.outcome import CLOSES_CLIENT, STATUS, Outcome
 from edgeproxy.exchange.phase import BEGUN, TargetPhase
 from edgeproxy.exchange.record import ExchangeRecord
 from edgeproxy.exchange.refusal import REFUSED_METHODS, refusal_of
-from edgeproxy.exchange.replies import encode_page
+from edgeproxy.exchange.replies import encode_reply, page
 from edgeproxy.protocol.body import encode_chunks
+from edgeproxy.protocol.judgement import UnreadableRequestError
 from edgeproxy.protocol.message import CHUNKED, RequestHead, ResponseHead
 from edgeproxy.protocol.upgrade import asks_for_websocket
 from edgeproxy.rules.normalise import normalise_path
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from edgeproxy.errors import ProtocolError
     from edgeproxy.exchange.context import ExchangeContext
     from edgeproxy.exchange.ports import ClientPort, TargetPort
+    from edgeproxy.exchange.replies import Reply
 
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -73,11 +75,16 @@ class Exchange(ExchangeRecord):  # hot path
         return (
             self._is_sent
             and head is not None
-            and head.version_minor == 1
+            and (head.version == "HTTP/1.1" or (head.version == "HTTP/1.0" and head.fields.wants_keep_alive))
             and not head.fields.wants_close
-            and not head.fields.is_ambiguous
+            and (self.verdict is None or not self._closes_both)
             and not self.client.must_close
         )
+
+    @property
+    def _closes_both(self) -> bool:
+        """Whether no connection that this request was seen on may serve another one."""
+        return self.verdict is not None and self.context.desync_mode.closes_after(self.verdict)
 
     @property
     def port(self) -> TargetPort | None:
@@ -94,12 +101,15 @@ class Exchange(ExchangeRecord):  # hot path
         self.received_bytes = head.size + len(data)
         self._is_sent = is_complete
         self._pending = data
-        if not fields.is_plain or head.method in REFUSED_METHODS:
-            refusal = refusal_of(head, allows_several_hosts=self.context.allows_several_hosts)
+        context = self.context
+        if head.verdict is not None or not fields.is_plain or head.method in REFUSED_METHODS:
+            self.verdict = head.verdict
+            refusal = refusal_of(
+                head, allows_several_hosts=context.allows_several_hosts, desync_mode=context.desync_mode
+            )
             if refusal is not None:
                 self.fail(refusal)
                 return
-        context = self.context
         epoch = self.arrived + context.clock.offset
         self.trace_id = context.forwarding.trace_ids.header(fields.trace_id, epoch, fields.size)
         if "%" in head.path or "/." in head.path:
@@ -108,16 +118,17 @@ class Exchange(ExchangeRecord):  # hot path
                 self.fail(Outcome.BAD_REQUEST)
                 return
             head.path = path
-        if fields.expects_continue and head.version_minor == 1:
+        if fields.expects_continue and head.version == "HTTP/1.1":
             # At once, whatever Content-Length says (user guide, how-elastic-load-balancing-works).
+            self.sent_bytes = len(CONTINUE)
             self.client.write(CONTINUE)
         action = context.routing.match(head)
         self.priority = action.priority
         action.perform(self)
 
-    def on_request_body(self, data: bytes, is_complete: bool) -> None:
-        """More of the request's body."""
-        self.received_bytes += len(data)
+    def on_request_body(self, data: bytes, size: int, is_complete: bool) -> None:
+        """More of the request's body, and how many bytes it took on the wire."""
+        self.received_bytes += size
         self._is_sent = is_complete
         port = self._port
         if port is None:
@@ -143,6 +154,8 @@ class Exchange(ExchangeRecord):  # hot path
 
     def refuse(self, error: ProtocolError) -> None:
         """The request's head could not be read: there is no request, only an answer."""
+        if isinstance(error, UnreadableRequestError):
+            self.verdict = error.verdict
         self._answer_page(error.status, Outcome.BAD_REQUEST)
 
     def on_client_lost(self) -> None:
@@ -222,8 +235,8 @@ class Exchange(ExchangeRecord):  # hot path
         request = self.head
         assert request is not None
         context = self.context
-        keep = self.keeps_client
         mode = body_mode(head, request)
+        keep = self.keeps_client and mode is not BodyMode.UNTIL_CLOSE
         self._mode = mode
         self._is_kept = keep
         encoded = encode_response_head(head, mode, keep, context.clock, context.response_headers)
@@ -327,9 +340,9 @@ class Exchange(ExchangeRecord):  # hot path
 
     # ---- endings
 
-    def reply(self, status: int, encoded: bytes, outcome: Outcome) -> None:
-        """Ends with an answer by the load balancer, encoded with `keeps_client` as it is now."""
-        self._answer(status, encoded, outcome, keep=self.keeps_client)
+    def reply(self, reply: Reply, outcome: Outcome) -> None:
+        """Ends with an answer by the load balancer."""
+        self._answer(reply, outcome, keep=self.keeps_client)
 
     def fail(self, outcome: Outcome) -> None:
         """Ends with the error page of an outcome; only before a response head was passed on."""
@@ -338,25 +351,26 @@ class Exchange(ExchangeRecord):  # hot path
     def _answer_page(self, status: int, outcome: Outcome) -> None:
         if self.phase is TargetPhase.DONE:
             return
-        head = self.head
-        keep = self.keeps_client and outcome not in CLOSES_CLIENT
-        encoded = encode_page(
-            status,
-            date=self.context.clock.http_date(),
-            user_agent=head.fields.user_agent if head is not None else "",
-            keep_alive=keep,
-            is_head=head is not None and head.method == "HEAD",
-            added=self.context.response_headers,
-        )
-        self._answer(status, encoded, outcome, keep=keep)
+        user_agent = self.head.fields.user_agent if self.head is not None else ""
+        self._answer(page(status, user_agent), outcome, keep=self.keeps_client and outcome not in CLOSES_CLIENT)
 
-    def _answer(self, status: int, encoded: bytes, outcome: Outcome, *, keep: bool) -> None:
-        self.status = status
+    def _answer(self, reply: Reply, outcome: Outcome, *, keep: bool) -> None:
+        self.status = reply.status
         self.outcome = outcome
+        encoded = self._encode_reply(reply, keep=keep)
         self.sent_bytes += len(encoded)
         self.client.write(encoded)
         self._close()
         self.client.end_response(keep)
+
+    def _encode_reply(self, reply: Reply, *, keep: bool) -> bytes:
+        return encode_reply(
+            reply,
+            date=self.context.clock.http_date(),
+            keep_alive=keep,
+            is_head=self.head is not None and self.head.method == "HEAD",
+            added=self.context.response_headers,
+        )
 
     def _complete(self) -> None:
         """The response is out."""
@@ -366,10 +380,10 @@ class Exchange(ExchangeRecord):  # hot path
         if self._is_target_held:
             # The client is behind, but the connection's next exchange need not wait for it.
             port.resume_reading()
-        if self._is_kept or (self._is_sent and self.head is not None and not self.head.fields.is_ambiguous):
+        if self._is_kept or (self._is_sent and not self._closes_both):
             port.release()
         else:
-            # What is left of the body, or of a body whose end is a matter of opinion, must not reach the next exchange.
+            # What is left of the body, or of a body whose end is a matter of opinion, must not reach another exchange.
             port.abort()
         self._close()
         self.client.end_response(self._is_kept)

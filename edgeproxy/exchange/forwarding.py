@@ -160,7 +160,7 @@ class RequestForwarding:  # hot path
         if derived.prefix is not None:
             received = self._forwarded_for(derived.prefix, head.source_ip, source_port)
             prefix = received + prefix[prefix.index(self._suffix) :]
-        if transformed is not None or head.authority or head.version_minor == 0:
+        if transformed is not None or head.authority or head.version != "HTTP/1.1":
             return self._encode_unusual(head, derived, prefix, trace, transformed)
         return f"{head.line}\r\n{prefix}{derived.host_line}{trace}{derived.rest}".encode("latin-1")
 
@@ -276,7 +276,7 @@ def body_mode(head: ResponseHead, request: RequestHead) -> BodyMode:  # hot path
     """How the body of this response goes to the client that sent this request."""
     if head.body_length >= 0 or request.method == "HEAD" or head.status in _BODILESS_STATUSES:
         return BodyMode.AS_RECEIVED
-    return BodyMode.CHUNKED if request.version_minor else BodyMode.UNTIL_CLOSE
+    return BodyMode.CHUNKED if request.version == "HTTP/1.1" else BodyMode.UNTIL_CLOSE
 
 
 def encode_response_head(  # hot path

@@ -6,8 +6,10 @@
     target_pool        idle connections per target, and new ones
     deadlines          one sweep a second: idle timeouts, lingering, pool expiry, certificate files
     health_checker     who is checked when; health_probe sends one check, resolver turns names into addresses
-    tls                contexts, choice by SNI, reload; security_policy, server_certificate
+    tls                contexts, choice by SNI, reload; security_policy, server_certificate; tls_accept: handshakes
     ledger             where every exchange ends: access_log, metrics (prometheus renders them)
+    log_outlets        where each load balancer's lines go: access_log, connection_log, health_check_log make them,
+                       log_writer takes them to its thread, log_directory stores them under the keys of log_object
 
 A Protocol only adapts: the codec reads, the exchange decides. Nothing in here is global; a process may hold several
 proxies, and closing one leaves no task, socket or descriptor behind.

@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING, Final, cast
 
 from edgeproxy.errors import ProtocolError
 from edgeproxy.exchange.exchange import Exchange
+from edgeproxy.exchange.simple import SimpleExchange
+from edgeproxy.model import ids
 from edgeproxy.protocol.h1_server import H1ServerCodec
 from edgeproxy.runtime.access_log import ConnectionPart, connection_part
 from edgeproxy.runtime.target_connection import HIGH_WATER
+from edgeproxy.runtime.tls_accept import address_of
 
 if TYPE_CHECKING:
     import ssl
@@ -97,11 +100,8 @@ class ClientConnection(asyncio.Protocol):  # hot path
         """The connection is there."""
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=HIGH_WATER)
-        source = transport.get_extra_info("peername") or ("", 0)
-        # IPv4 clients of a dual-stack socket come as ::ffff:192.0.2.1.
-        self.source_ip = source[0].removeprefix("::ffff:")
-        self.source_port = source[1]
-        self.label = f"{self.source_ip}:{self.source_port}"
+        self.source_ip, self.source_port = address_of(transport, "peername")
+        self.label = ids.endpoint(self.source_ip, self.source_port)
         self._listener.on_opened(self)
 
     def data_received(self, data: bytes) -> None:
@@ -150,10 +150,16 @@ class ClientConnection(asyncio.Protocol):  # hot path
         exchange = self.exchange = Exchange(self, self._listener.context, head, self.last_activity)
         exchange.begin(data, is_complete)
 
-    def on_request_body(self, data: bytes, is_complete: bool) -> None:
+    def on_simple_request(self, head: RequestHead) -> None:
+        """The codec has read a request of HTTP/0.9."""
+        head.source_ip = self.source_ip
+        exchange = self.exchange = SimpleExchange(self, self._listener.context, head, self.last_activity)
+        exchange.begin(b"", is_complete=True)
+
+    def on_request_body(self, data: bytes, size: int, is_complete: bool) -> None:
         """The codec has read some of the body."""
         if self.exchange is not None:
-            self.exchange.on_request_body(data, is_complete)
+            self.exchange.on_request_body(data, size, is_complete)
         elif is_complete:
             self._close()
 
@@ -361,8 +367,12 @@ class ClientConnection(asyncio.Protocol):  # hot path
     @property
     def node_address(self) -> str:
         """The load balancer's own address on this connection."""
-        name = self._transport.get_extra_info("sockname") if self._transport is not None else None
-        return cast("str", name[0]).removeprefix("::ffff:") if name else "-"
+        return address_of(self._transport, "sockname")[0]
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there is, or was, a connection: a TLS handshake may still be under way, or have failed."""
+        return self.label != "-"
 
     def __repr__(self) -> str:
         state = "idle" if self.exchange is None else repr(self.exchange)

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import functools
 import socket
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from edgeproxy.errors import BindError
 from edgeproxy.runtime.client_connection import ClientConnection
+from edgeproxy.runtime.tls_accept import TlsAccept
 
 if TYPE_CHECKING:
+    import ssl
+
     from edgeproxy.exchange.context import ExchangeContext
     from edgeproxy.protocol.memo import Memo
     from edgeproxy.protocol.message import RequestFields
+    from edgeproxy.runtime.connection_log import ConnectionLog
     from edgeproxy.runtime.metrics import LoadBalancerCounters
     from edgeproxy.runtime.tls import ListenerTls
 
 BACKLOG: Final = 2048
 """Connections that the kernel keeps for us until we accept them."""
+
+HANDSHAKE_SECONDS: Final = 60.0
+"""How long a TLS handshake may take; asyncio's own limit."""
 
 ACCEPTS_IN_A_ROW: Final = 1
 """How many connections asyncio accepts before it looks at the others. Without descriptors it tries, and logs with a
@@ -47,7 +55,9 @@ class ListenerSocket:
         idle_timeout: Seconds.
         client_keep_alive: Seconds that a client connection may last.
         is_draining: Every response closes its connection.
+        connection_log: Gets a line per connection.
         connections: The open client connections.
+        handshakes: Those whose TLS handshake is not over.
     """
 
     def __init__(
@@ -55,6 +65,7 @@ class ListenerSocket:
         *,
         load_balancer: str,
         port: int,
+        connection_log: ConnectionLog,
         tls: ListenerTls | None,
         context: ExchangeContext,
         counters: LoadBalancerCounters,
@@ -73,6 +84,8 @@ class ListenerSocket:
         self.time_scale = time_scale
         self.is_draining = False
         self.connections: set[ClientConnection] = set()
+        self.handshakes: set[TlsAccept] = set()
+        self.connection_log = connection_log
         self._memo = memo
         self._sockets: list[socket.socket] = []
         self._servers: list[asyncio.Server] = []
@@ -112,11 +125,9 @@ class ListenerSocket:
         try:
             for sock in self._sockets:
                 server = await asyncio.get_running_loop().create_server(
-                    self._connection,
+                    self._connection if tls is None else functools.partial(self._tls_connection, tls.context),
                     sock=sock.dup(),
                     backlog=ACCEPTS_IN_A_ROW,
-                    ssl=tls.context if tls is not None else None,
-                    ssl_handshake_timeout=max(60.0 * self.time_scale, 1.0) if tls is not None else None,
                     start_serving=False,
                 )
                 self._prepared.append(server)
@@ -146,6 +157,9 @@ class ListenerSocket:
     def _connection(self) -> ClientConnection:
         return ClientConnection(self, self._memo)
 
+    def _tls_connection(self, context: ssl.SSLContext) -> TlsAccept:
+        return TlsAccept(self, self._connection(), context, max(HANDSHAKE_SECONDS * self.time_scale, 1.0))
+
     def stop_accepting(self) -> None:
         """Closes the listening sockets; connections go on."""
         self.discard()
@@ -165,6 +179,8 @@ class ListenerSocket:
 
     def cut(self) -> None:
         """Closes every connection now."""
+        for handshake in list(self.handshakes):
+            handshake.abort()
         for connection in list(self.connections):
             connection.cut()
 
@@ -178,8 +194,17 @@ class ListenerSocket:
         self.connections.add(connection)
         self.counters.active_connections += 1
         self.counters.new_connections += 1
+        if self.connection_log.is_on:
+            self.connection_log.established(connection)
         if self.is_draining:
             connection.drain()
+
+    def on_handshake_failed(self, handshake: TlsAccept) -> None:
+        """A client connected, and could not agree on TLS with us, left, or fell silent."""
+        self.counters.new_connections += 1
+        self.counters.client_tls_negotiation_errors += 1
+        if self.connection_log.is_on:
+            self.connection_log.failed(handshake.client, handshake.trace_id, handshake.node_address)
 
     def on_closed(self, connection: ClientConnection) -> None:
         """A client connection is gone."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from edgeproxy.exchange.outcome import Outcome
 from edgeproxy.protocol.h1_client import response_head_memo
+from edgeproxy.runtime.metrics import LoadBalancerCounters
 from edgeproxy.runtime.target_connection import TargetConnection
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ LINGER_SECONDS: Final = 30.0
 class TargetPool:
     """The connections to one target."""
 
-    __slots__ = ("connecting", "connections", "idle", "idle_timeout", "linger_seconds", "target", "tls")
+    __slots__ = ("connecting", "connections", "counters", "idle", "idle_timeout", "linger_seconds", "target", "tls")
 
     def __init__(
         self,
@@ -49,11 +50,13 @@ class TargetPool:
         tls: ssl.SSLContext | None,
         *,
         idle_timeout: float,
+        counters: LoadBalancerCounters | None = None,
         linger_seconds: float = LINGER_SECONDS,
     ) -> None:
         """`idle_timeout` is that of the load balancer that uses the target's group, in seconds."""
         self.target = target
         self.idle_timeout = idle_timeout
+        self.counters = counters or LoadBalancerCounters()
         self.linger_seconds = linger_seconds
         self.tls = tls
         self.idle: list[TargetConnection] = []
@@ -82,13 +85,22 @@ class TargetPool:
         """An attempt to connect is over."""
         self.connecting.pop(exchange, None)
 
+    def count_for(self, counters: LoadBalancerCounters) -> None:
+        """From now on the connections, those that are open as well, are another load balancer's."""
+        self.counters.active_target_connections -= len(self.connections)
+        self.counters = counters
+        counters.active_target_connections += len(self.connections)
+
     def on_opened(self, connection: TargetConnection) -> None:
         """A connection exists."""
         self.connections.add(connection)
+        self.counters.active_target_connections += 1
 
     def on_closed(self, connection: TargetConnection) -> None:
         """A connection exists no more."""
-        self.connections.discard(connection)
+        if connection in self.connections:
+            self.connections.discard(connection)
+            self.counters.active_target_connections -= 1
 
     def close_idle(self, before: float | None = None) -> None:
         """Closes the connections that nothing came on since `before`, or all idle ones."""
@@ -130,13 +142,21 @@ class TargetPools:
         self._pools: dict[TargetState, TargetPool] = {}
         self._connecting: set[asyncio.Task[None]] = set()
 
-    def register(self, target: TargetState, tls: ssl.SSLContext | None, *, idle_timeout: float) -> None:
-        """Makes room for a target, or follows its group's protocol and its load balancer's idle timeout.
+    def register(
+        self,
+        target: TargetState,
+        tls: ssl.SSLContext | None,
+        *,
+        idle_timeout: float,
+        counters: LoadBalancerCounters | None = None,
+    ) -> None:
+        """Makes room for a target, or follows its group's protocol, and its load balancer and that one's idle timeout.
 
         Args:
             target: A target; one of another group is another target, so no two load balancers share a pool.
             tls: Set where the group's protocol is HTTPS.
             idle_timeout: Seconds after which a connection that serves nobody is closed.
+            counters: Those of the load balancer that uses the group.
         """
         pool = self._pools.get(target)
         if pool is not None and pool.tls is not tls:
@@ -144,10 +164,12 @@ class TargetPools:
             pool = None
         if pool is None:
             self._pools[target] = TargetPool(
-                target, tls, idle_timeout=idle_timeout, linger_seconds=self._linger_seconds
+                target, tls, idle_timeout=idle_timeout, counters=counters, linger_seconds=self._linger_seconds
             )
             return
         pool.idle_timeout = idle_timeout
+        if counters is not None and counters is not pool.counters:
+            pool.count_for(counters)
         if isinstance(pool.idle, _Refusing):
             pool.idle = []  # registered again while draining
 
@@ -223,6 +245,7 @@ class TargetPools:
         """
         with _failing_as(refused=Outcome.CONNECT_FAILED, late=Outcome.CONNECT_TIMEOUT):
             sock = await self._connected_socket(pool.target)
+        pool.counters.new_target_connections += 1
         # From here on the socket is the loop's: whoever closes it before its transport does frees a descriptor that the
         # loop still watches, and the next connection gets it.
         with _failing_as(refused=Outcome.TARGET_TLS_FAILED, late=Outcome.TARGET_TLS_TIMEOUT):

@@ -27,6 +27,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Protocol
 
 from edgeproxy.errors import ConfigError
+from edgeproxy.runtime.connection_log import key_exchange
 from edgeproxy.runtime.security_policy import EVERY_TLS12_SUITE, TLS13, limit_versions, security_policy, set_suites
 from edgeproxy.runtime.server_certificate import (
     CertificateFiles,
@@ -75,12 +76,14 @@ class TlsFacts:
         cipher: OpenSSL's name of the suite.
         domain_name: The name the client sent; `-` if it sent none, or if no certificate of the list matched.
         certificate_arn: The certificate presented, or `session-reused`.
+        key_exchange: The group that the keys were agreed in; `-` where Python cannot tell.
     """
 
     protocol: str
     cipher: str
     domain_name: str
     certificate_arn: str
+    key_exchange: str = "-"
 
 
 class _Presented:
@@ -191,6 +194,7 @@ class ListenerTls:
             cipher=cipher,
             domain_name=ssl_object.server_name or "-",
             certificate_arn=SESSION_REUSED if ssl_object.session_reused else presented.arn(cipher),
+            key_exchange=key_exchange(ssl_object),
         )
 
     def _on_client_hello(self, ssl_object: ssl.SSLObject, server_name: str | None, _: ssl.SSLContext) -> None:

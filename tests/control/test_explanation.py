@@ -112,7 +112,8 @@ def test_over_tls_the_target_is_told_of_it() -> None:
     [
         ("TRACE", [], 405, "TRACE and CONNECT are not served"),
         ("GET", [("Host", "a"), ("Host", "b")], 400, "the request could not be read"),
-        ("GET", [("X-A", "a\0b")], 400, None),
+        ("GET", [("X-A", "a\0b")], 400, "the desync mitigation mode does not let the request pass"),
+        ("POST", [("Content-Length", "+5")], 400, None),
     ],
 )
 def test_a_refusal_comes_before_any_rule(
@@ -122,6 +123,23 @@ def test_a_refusal_comes_before_any_rule(
 
     assert (status, []) == (found.status, found.rules)
     assert found.refusal == refusal if refusal else found.refusal
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ([], ""),
+        ([("X A", "b")], "Acceptable/NonCompliantHeader: in defensive mode it is forwarded"),
+        (
+            [("Content-Length", "5")],
+            "Ambiguous/UndefinedContentLengthSemantics: in defensive mode both connections close behind the response",
+        ),
+        ([("X-A", "a\0b")], "Severe/BadHeader: in defensive mode it is not forwarded"),
+        ([("Content-Length", "+5")], "Severe/BadContentLength: in defensive mode it is not forwarded"),
+    ],
+)
+def test_desync_mitigation_is_explained(headers: list[tuple[str, str]], expected: str) -> None:
+    assert expected == asked("http://a.test/", *headers).classification
 
 
 def test_it_is_json_in_awss_spelling() -> None:

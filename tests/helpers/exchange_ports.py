@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any
 from edgeproxy.balancing.group import TargetGroupState
 from edgeproxy.exchange.actions import CompiledAction, FixedResponseAction, ForwardAction, RedirectAction
 from edgeproxy.exchange.context import ExchangeContext
+from edgeproxy.exchange.desync_mode import DesyncMode
 from edgeproxy.exchange.exchange import Exchange
 from edgeproxy.exchange.forwarding import TLS_NAMES, RequestForwarding
 from edgeproxy.exchange.outcome import Outcome
 from edgeproxy.exchange.response_headers import UNCHANGED, ResponseHeaders
+from edgeproxy.exchange.simple import SimpleExchange
 from edgeproxy.exchange.trace import TraceIds
 from edgeproxy.exchange.transforming import TransformingAction
 from edgeproxy.model.action import FixedResponseConfig
@@ -175,9 +177,15 @@ class ScriptedClient(_ScriptedPort):
         self._stage.exchanges.append(exchange)
         exchange.begin(data, is_complete)
 
-    def on_request_body(self, data: bytes, is_complete: bool) -> None:
+    def on_simple_request(self, head: RequestHead) -> None:
+        head.source_ip = self.source_ip
+        exchange = self.exchange = SimpleExchange(self, self._stage.context, head, self._stage.now)
+        self._stage.exchanges.append(exchange)
+        exchange.begin(b"", is_complete=True)
+
+    def on_request_body(self, data: bytes, size: int, is_complete: bool) -> None:
         if self.exchange is not None:
-            self.exchange.on_request_body(data, is_complete)
+            self.exchange.on_request_body(data, size, is_complete)
 
     def on_request_error(self, error: ProtocolError) -> None:
         if self.exchange is not None:
@@ -397,6 +405,7 @@ class Stage:
             dialer=self,
             ledger=self.ledger,
             clock=FrozenClock(),
+            desync_mode=DesyncMode(settings.get("desync_mitigation_mode", "defensive")),
             response_headers=response_headers,
             allows_several_hosts=bool(settings.get("preserve_host_header")),
         )

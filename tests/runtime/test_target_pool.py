@@ -6,13 +6,14 @@ import asyncio
 import socket
 import ssl
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 import trustme
 
 from edgeproxy.balancing.target_state import TargetState
 from edgeproxy.runtime.clock import Clock
+from edgeproxy.runtime.metrics import LoadBalancerCounters
 from edgeproxy.runtime.target_pool import TargetPool, TargetPools
 from tests.helpers.conversation import request
 from tests.helpers.proxies import forwarding_to, running
@@ -152,9 +153,11 @@ async def test_a_target_that_never_answers_the_tls_handshake_is_a_504() -> None:
         started = monotonic()
         answer = await edgeproxy.ask()
         duration = monotonic() - started
+        counters = edgeproxy.proxy.metrics.load_balancers["dev"].groups["app"]
 
     assert 504 == answer.status
     assert duration > 10 * 0.01
+    assert (0, 1) == (counters.connection_errors, counters.tls_errors)
 
 
 @pytest.mark.conformance("target failures", "the TLS handshake with the target fails", "load-balancer-troubleshooting")
@@ -172,6 +175,19 @@ async def test_a_target_that_ends_the_tls_handshake_is_a_tls_failure(end: Callab
         answer = await edgeproxy.ask()
 
     assert 502 == answer.status
+
+
+@pytest.mark.both_loops
+@pytest.mark.parametrize("script", [leaving_after(b""), resetting_after(b""), saying(b"no TLS\r\n\r\n")])
+async def test_a_target_that_ends_the_tls_handshake_is_counted_as_without_tls(script: Script) -> None:
+    async with (
+        ScriptedTarget(script, speaks_first=True) as target,
+        running(over_tls(forwarding_to(target.port))) as edgeproxy,
+    ):
+        assert 502 == (await edgeproxy.ask()).status
+        counters = edgeproxy.proxy.metrics.load_balancers["dev"].groups["app"]
+
+    assert (0, 1) == (counters.connection_errors, counters.tls_errors)
 
 
 @pytest.fixture
@@ -353,3 +369,37 @@ def two_load_balancers(one_port: int, one_timeout: int, other_port: int, other_t
         other = other.replace(old, new)
     (balancer, group), (other_balancer, other_group) = (each.split("TargetGroups:\n") for each in (one, other))
     return balancer + other_balancer.removeprefix("LoadBalancers:\n") + "TargetGroups:\n" + group + other_group
+
+
+@pytest.mark.conformance(
+    "metrics",
+    "ActiveConnectionCount, NewConnectionCount: connections to targets as well",
+    "load-balancer-cloudwatch-metrics",
+)
+@pytest.mark.both_loops
+async def test_connections_to_targets_are_counted_for_the_load_balancer() -> None:
+    async with ScriptedTarget(answering()) as target, running(forwarding_to(target.port)) as edgeproxy:
+        counters = edgeproxy.proxy.metrics.load_balancers["dev"]
+        for _ in range(2):
+            await edgeproxy.ask()
+        busy = (counters.new_target_connections, counters.active_target_connections)
+        await target.stop()
+        await until(lambda: not counters.active_target_connections)
+        async with ScriptedTarget(answering(), port=target.port):
+            await edgeproxy.ask()
+    after = (counters.new_target_connections, counters.active_target_connections)
+
+    assert [(1, 1), (2, 0)] == [busy, after]
+
+
+def test_open_connections_move_with_their_group_to_another_load_balancer() -> None:
+    before, after = LoadBalancerCounters(), LoadBalancerCounters()
+    pool = TargetPool(TargetState("app", "10.0.0.1", 80), None, idle_timeout=60, counters=before)
+    connection = cast("TargetConnection", object())
+    pool.on_opened(connection)
+    pool.count_for(after)
+    moved = (before.active_target_connections, after.active_target_connections)
+    pool.on_closed(connection)
+    pool.on_closed(connection)
+
+    assert [(0, 1), (0, 0)] == [moved, (before.active_target_connections, after.active_target_connections)]
