@@ -217,7 +217,7 @@ class Soak:
 
     async def _quiet(self, process: EdgeProxyProcess) -> None:
         """Until no client is connected any more: then every exchange has ended."""
-        while (await asyncio.to_thread(_metrics, process))["aws_applicationelb_active_connection_count"]:
+        while (await asyncio.to_thread(_metrics, process)).get("aws_applicationelb_active_connection_count"):
             await asyncio.sleep(0.02)
 
 
