@@ -55,11 +55,10 @@ def check_unfinished_head(data: bytes) -> None:
         # A TLS greeting, say: nobody should have to wait for its line feed.
         raise ProtocolError(400, "the request does not begin with a method")
     line_end = data.find(b"\n")
-    if line_end < 0:
-        # One more byte: the line's CR may have come without its LF.
-        if len(data) > MAX_REQUEST_LINE + 1:
-            raise ProtocolError(414, f"the request line is longer than {MAX_REQUEST_LINE} bytes")
-    elif len(data) - line_end - 1 > MAX_REQUEST_HEAD + 1:
+    # One more byte: the line's CR may have come without its LF.
+    if (line_end if line_end >= 0 else len(data)) > MAX_REQUEST_LINE + 1:
+        raise ProtocolError(414, f"the request line is longer than {MAX_REQUEST_LINE} bytes")
+    if line_end >= 0 and len(data) - line_end - 1 > MAX_REQUEST_HEAD + 1:
         raise ProtocolError(400, f"the request headers are longer than {MAX_REQUEST_HEAD} bytes")
 
 
