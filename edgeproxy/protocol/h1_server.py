@@ -193,11 +193,11 @@ class H1ServerCodec:  # hot path
         return self._begin(head, data[end + 4 :])
 
     def _take_unusual_head(self, data: bytes) -> bytes:
+        simple = tolerant.find_simple_request(data)
+        if simple is not None:
+            return self._begin(tolerant.parse_simple_request(simple, data.index(b"\n") + 1), b"")
         end = tolerant.find_head_end(data, self._scanned)
         if end < 0:
-            simple = tolerant.find_simple_request(data)
-            if simple is not None:
-                return self._begin(tolerant.parse_simple_request(simple, data.index(b"\n") + 1), b"")
             tolerant.check_unfinished_head(data)
             self._scanned = len(data)
             self._buffer = data
