@@ -31,6 +31,8 @@ _METHOD_BYTE: Final = re.compile(rb"[A-Z_-]").match
 _METHOD: Final = re.compile(r"[A-Z_-]+").fullmatch
 _SIMPLE: Final = re.compile(r"GET /[^\x00-\x20\x7f]*").fullmatch
 _VERSION: Final = re.compile(r"HTTP/([0-9]+)\.([0-9]+)").fullmatch
+# Later versions have no minor one (RFC 9113 section 3); nginx refuses them with the same status.
+_LATER: Final = re.compile(r"HTTP/[2-9][0-9]*").fullmatch
 _ABSOLUTE: Final = re.compile(r"(?i:https?)://([^/?#]*)(.*)", re.DOTALL).fullmatch
 # The target ends where the first version begins; a line that says HTTP in small letters ends at its last space.
 _LINE: Final = re.compile(r"([^ ]*) (.*?)(?:[ \t](HTTP/.*))?", re.DOTALL).fullmatch
@@ -168,15 +170,15 @@ def _head(method: str, target: str, version: str, fields: RequestFields, size: i
 
 def _spoken_version(version: str) -> str:
     match = _VERSION(version)
-    if match is None:
+    if match is None and not _LATER(version):
         raise ProtocolError(400, f"the version {version[:40]!r} is not HTTP/1.x")
-    major, minor = match.groups()
-    if major == "1":
-        # HTTP/1.2 and later minor versions are served as HTTP/1.1, as nginx does.
-        return "HTTP/1.1" if minor.strip("0") else "HTTP/1.0"
-    if int(major[:4]) >= 2:
+    if match is None or int(match[1][:4]) >= 2:
         raise ProtocolError(505, f"the version {version[:40]!r} is not spoken on this connection")
-    raise ProtocolError(400, f"the version {version[:40]!r} is not HTTP/1.x")
+    major, minor = match.groups()
+    if major != "1":
+        raise ProtocolError(400, f"the version {version[:40]!r} is not HTTP/1.x")
+    # HTTP/1.2 and later minor versions are served as HTTP/1.1, as nginx does.
+    return "HTTP/1.1" if minor.strip("0") else "HTTP/1.0"
 
 
 def _split_target(target: str, method: str) -> tuple[str, str]:
