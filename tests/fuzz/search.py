@@ -73,7 +73,7 @@ def holds(check: Callable[[bytes], None], data: bytes) -> bool:
     """Whether a check passes; one that does not is explained with the smallest input that was found for it."""
     try:
         check(data)
-    except Exception as error:  # noqa: BLE001 - whatever comes out is what is looked for
+    except Exception as error:  # whatever comes out is what is looked for
         small = smallest(check, data, type(error), seconds=SHRINK_SECONDS)
         try:
             check(small)
@@ -123,6 +123,6 @@ def _fails(check: Callable[[bytes], None], data: bytes, kind: type[Exception]) -
         check(data)
     except kind:
         return True
-    except Exception:  # noqa: BLE001 - another failure is another finding
+    except Exception:  # another failure is another finding
         return False
     return False

@@ -8,7 +8,7 @@ from __future__ import annotations
 HEX = b"0123456789abcdefABCDEF"
 
 
-class Broken(Exception):
+class BrokenError(Exception):
     """The body breaks the rules."""
 
 
@@ -16,14 +16,14 @@ class _UnfinishedError(Exception):
     """The rest has not come."""
 
 
-def read_chunks(data: bytes, *, max_line: int) -> tuple[bytes, bytes | None] | Broken:
+def read_chunks(data: bytes, *, max_line: int) -> tuple[bytes, bytes | None] | BrokenError:
     """The payload, and the bytes behind the body or None if it has not ended; or what is wrong with it."""
     payload = bytearray()
     try:
         behind = _read(data, payload, max_line)
     except _UnfinishedError:
         return bytes(payload), None
-    except Broken as broken:
+    except BrokenError as broken:
         return broken
     return bytes(payload), data[behind:]
 
@@ -41,7 +41,7 @@ def _read(data: bytes, payload: bytearray, max_line: int) -> int:
             raise _UnfinishedError
         line, position = _line(data, position, max_line)
         if line:
-            raise Broken("something stands between the data and its line end")
+            raise BrokenError("something stands between the data and its line end")
 
 
 def _line(data: bytes, position: int, max_line: int) -> tuple[bytes, int]:
@@ -51,12 +51,12 @@ def _line(data: bytes, position: int, max_line: int) -> tuple[bytes, int]:
         position += 1
         if byte == 0x0A:
             if not taken or taken[-1] != 0x0D:
-                raise Broken("a line that a lone LF ends")
+                raise BrokenError("a line that a lone LF ends")
             del taken[-1]
             return bytes(taken), position
         taken.append(byte)
         if len(taken) > max_line:
-            raise Broken("a line that is too long")
+            raise BrokenError("a line that is too long")
     raise _UnfinishedError
 
 
@@ -67,12 +67,12 @@ def _size(line: bytes) -> int:
         size = size * 16 + int(chr(line[count]), 16)
         count += 1
     if not count or size >= 16**15:
-        raise Broken("no hex digit, or more than 15 that count")
+        raise BrokenError("no hex digit, or more than 15 that count")
     rest = line[count:].lstrip(b" \t")
     if rest and rest[0] != 0x3B:
-        raise Broken("something behind the size")
+        raise BrokenError("something behind the size")
     if any((byte < 0x20 and byte != 0x09) or byte == 0x7F for byte in rest):
-        raise Broken("a control character in an extension")
+        raise BrokenError("a control character in an extension")
     return size
 
 
@@ -84,4 +84,4 @@ def _behind_trailers(data: bytes, position: int, max_line: int) -> int:
             return position
         total += len(line)
         if total > max_line:
-            raise Broken("trailers that are too long")
+            raise BrokenError("trailers that are too long")
