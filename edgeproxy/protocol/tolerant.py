@@ -66,9 +66,11 @@ def check_unfinished_head(data: bytes) -> None:
 
 def find_simple_request(data: bytes) -> str | None:
     """The first line, if it is a whole request of HTTP/0.9: `GET`, a path, and no version."""
-    line, line_end, _ = data.partition(b"\n")
-    text = line.removesuffix(b"\r").decode("latin-1")
-    return text if line_end and len(text) <= MAX_REQUEST_LINE and _SIMPLE(text) else None
+    end = data.find(b"\n")
+    if end < 0 or not data.startswith(b"GET "):
+        return None
+    text = data[:end].removesuffix(b"\r").decode("latin-1")
+    return text if len(text) <= MAX_REQUEST_LINE and _SIMPLE(text) else None
 
 
 def split_section(section: bytes) -> list[Field]:
