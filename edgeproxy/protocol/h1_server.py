@@ -221,7 +221,7 @@ class H1ServerCodec:  # hot path
         simple = tolerant.find_simple_request(data)
         if simple is None:
             return False
-        self._begin(tolerant.parse_simple_request(simple, len(simple) + 2), b"")
+        self._begin(tolerant.parse_simple_request(simple, data.index(b"\n") + 1), b"")
         return True
 
     def _begin(self, head: RequestHead, rest: bytes) -> bytes:
