@@ -32,24 +32,24 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the random numbers; 0 takes another one each time")
     parser.add_argument("--corpus", type=Path, help="a folder where atheris keeps what it learns from run to run")
     options = parser.parse_args(arguments)
-    if options.target is None:
-        return max(_run_alone(target, options) for target in TARGETS)
-    if options.plain or importlib.util.find_spec("atheris") is None:
+    is_plain = options.plain or importlib.util.find_spec("atheris") is None
+    if options.target is not None and is_plain:
         return search_plainly(options.target, seconds=options.seconds, seed=options.seed)
-    if options.corpus is not None:
+    if options.target is not None and options.corpus is not None:
         folder = options.corpus / options.target
         folder.mkdir(parents=True, exist_ok=True)
         return search_by_coverage(options.target, seconds=options.seconds, seed=options.seed, corpus=folder)
+    targets = TARGETS if options.target is None else [options.target]
     with tempfile.TemporaryDirectory() as name:
-        return search_by_coverage(options.target, seconds=options.seconds, seed=options.seed, corpus=Path(name))
+        options.corpus = options.corpus or Path(name)
+        return int(any([_run_alone(target, options, len(targets)) for target in targets]))  # noqa: C419 - all of them
 
 
-def _run_alone(target: str, options: argparse.Namespace) -> int:
-    """One check in a process of its own: libFuzzer ends its process."""
+def _run_alone(target: str, options: argparse.Namespace, count: int) -> int:
+    """One check of so many in a process of its own, because libFuzzer ends its process."""
     command = [sys.executable, "-m", "tests.fuzz", "--target", target, "--seed", str(options.seed)]
-    command += ["--seconds", str(options.seconds / len(TARGETS))]
+    command += ["--seconds", str(options.seconds / count), "--corpus", str(options.corpus)]
     command += ["--plain"] if options.plain else []
-    command += ["--corpus", str(options.corpus)] if options.corpus else []
     print(f"== {target}", flush=True)
     return subprocess.run(command, check=False).returncode
 
