@@ -16,6 +16,8 @@ FOUND = [
     ("head", b"GET /a\r\nA: " + b"b" * 16384 + b"\r\n\r\n"),
     # The answer to HEAD named a coding that the answer to GET would not have had, and that clients refuse.
     ("response", b"HTTP/1.1 200\r\nTransfer-Encoding:identity\r\n\r\n"),
+    # Read as 0, like a request's, and passed on to clients that cannot read it at all.
+    ("response", b"HTTP/1.1 200\r\nContent-Length:\r\n\r\n"),
 ]
 
 
