@@ -327,13 +327,12 @@ def response_lines(
         # Backwards, so that the first of several stays.
         known[name] = lines[position]
     front = [known.get("date") or f"Date: {date}"]
-    names = ["content-type"]
-    if mode is BodyMode.AS_RECEIVED:
-        # A HEAD's or a 304's answer may state a transfer coding that no body shows; a 204's may not, and there are
-        # clients that would wait for the chunks (RFC 9112 section 6.1).
-        names += ("content-length",) if head.status == 204 else ("content-length", "transfer-encoding")
+    names = ("content-type", "content-length") if mode is BodyMode.AS_RECEIVED else ("content-type",)
     front += [known[name] for name in names if name in known]
-    if mode is BodyMode.CHUNKED:
+    # A HEAD's or a 304's answer may state the coding that its body would have here; a 204's may not, and there are
+    # clients that would wait for the chunks (RFC 9112 section 6.1).
+    is_as_if_chunked = mode is BodyMode.AS_RECEIVED and "transfer-encoding" in known and head.status != 204
+    if mode is BodyMode.CHUNKED or is_as_if_chunked:
         front.append("Transfer-Encoding: chunked")
     front.append(connection)
     return front + added.added_to(rest), "date" in known

@@ -49,7 +49,8 @@ GRPC_STATUSES: Final = {
     503: _UNAVAILABLE,
     504: _UNAVAILABLE,
 }
-"""HTTP status to grpc-status and grpc-message of an answer by the load balancer; 502 is observed, the rest unconfirmed."""
+"""HTTP status to grpc-status and grpc-message of an answer by the load balancer. 502 is observed, the rest
+unconfirmed."""
 
 
 class H2Exchange(Exchange):  # hot path

@@ -37,6 +37,7 @@ class Outcome(enum.Enum):
     CONNECT_FAILED = "the target refused or reset the connection attempt"
     CONNECT_TIMEOUT = "the target did not accept the connection in time"
     TARGET_TLS_FAILED = "the TLS handshake with the target failed"
+    TARGET_TLS_TIMEOUT = "the TLS handshake with the target was not over in time"
     TARGET_CLOSED = "the target closed the connection with a request outstanding"
     TARGET_MALFORMED = "the target's response is malformed"
     TARGET_SILENT = "the target was silent for the idle timeout"
@@ -62,6 +63,7 @@ STATUS: Final[dict[Outcome, int]] = {
     Outcome.CONNECT_FAILED: 502,
     Outcome.CONNECT_TIMEOUT: 504,
     Outcome.TARGET_TLS_FAILED: 502,
+    Outcome.TARGET_TLS_TIMEOUT: 504,
     Outcome.TARGET_CLOSED: 502,
     Outcome.TARGET_MALFORMED: 502,
     Outcome.TARGET_SILENT: 504,
@@ -78,7 +80,8 @@ CLOSES_CLIENT: Final = frozenset(
         Outcome.CLIENT_LEFT_SENDING,
         Outcome.CLIENT_LEFT,
         Outcome.CODING_REFUSED,
+        Outcome.TRANSFORM_FAILED,
         Outcome.SHUTTING_DOWN,
     }
 )
-"""Outcomes after which the client connection cannot go on."""
+"""Outcomes after which the client connection does not go on: it cannot, or nginx does so for the status (500, 501)."""

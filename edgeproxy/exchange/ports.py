@@ -36,9 +36,13 @@ class TlsFacts(Protocol):
 class ClientPort(Protocol):
     """The connection to a client, as an exchange sees it."""
 
-    source_ip: str
-    """The address of the TCP connection's other end."""
-    source_port: int
+    @property
+    def source_ip(self) -> str:
+        """The address of the TCP connection's other end."""
+
+    @property
+    def source_port(self) -> int:
+        """The TCP port there."""
 
     @property
     def must_close(self) -> bool:

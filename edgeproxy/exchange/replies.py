@@ -71,17 +71,17 @@ def page_body(status: int, user_agent: str) -> bytes:
 
 
 def status_line(status: int) -> str:
-    """Code and reason phrase; only the code where there is no phrase for it."""
+    """Code and reason phrase; the space between them stands even where there is no phrase (RFC 9112 section 4)."""
     line = _STATUS_LINES.get(status) or _TITLES.get(status)
     if line:
         return line
     if status in _WITHOUT_PAGE:
-        return str(status)
+        return f"{status} "
     try:
         return f"{status} {HTTPStatus(status).phrase}"
     except ValueError:
         # Not an assigned code; a fixed-response may still use it (phrase unconfirmed).
-        return str(status)
+        return f"{status} "
 
 
 class Reply(NamedTuple):

@@ -72,4 +72,7 @@ def response_body_length(lengths: list[str], encodings: list[str]) -> int:
         return UNTIL_CLOSE
     if len(lengths) > 1:
         raise ProtocolError(502, "the response has more than one Content-Length")
+    if not lengths[0]:
+        # A client's would say 0, as the classifier reads it; this one would go on to a client as it is.
+        raise ProtocolError(502, "the response has an empty Content-Length")
     return content_length(lengths, status=502)

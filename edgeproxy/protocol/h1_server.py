@@ -165,6 +165,10 @@ class H1ServerCodec:  # hot path
             if self._buffer:
                 data = self._buffer + data
                 self._buffer = b""
+                if self._scanned and tolerant.find_head_end(data, self._scanned) < 0:
+                    # Straight on, because the other searches begin at the front again: a client may send byte by byte.
+                    self._take_unfinished_head(data)
+                    return
             if data[0] == _CR or data[0] == _LF:
                 # RFC 9112 section 2.2: empty lines before a request line are ignored.
                 data = data.lstrip(b"\r\n")
@@ -195,12 +199,9 @@ class H1ServerCodec:  # hot path
     def _take_unusual_head(self, data: bytes) -> bytes:
         end = tolerant.find_head_end(data, self._scanned)
         if end < 0:
-            simple = tolerant.find_simple_request(data)
-            if simple is not None:
-                return self._begin(tolerant.parse_simple_request(simple, data.index(b"\n") + 1), b"")
-            tolerant.check_unfinished_head(data)
-            self._scanned = len(data)
-            self._buffer = data
+            self._take_unfinished_head(data)
+            return b""
+        if self._take_simple_request(data):
             return b""
         line, _, section = data[:end].partition(b"\n")
         tolerant.check_unfinished_head(line)
@@ -208,6 +209,20 @@ class H1ServerCodec:  # hot path
         fields = self._memo.find(section) or self._memo.compute(section)
         head = parse_request_line(line.removesuffix(b"\r").decode("latin-1"), fields, end)
         return self._begin(head, data[end:])
+
+    def _take_unfinished_head(self, data: bytes) -> None:
+        if not self._take_simple_request(data):
+            tolerant.check_unfinished_head(data)
+            self._scanned = len(data)
+            self._buffer = data
+
+    def _take_simple_request(self, data: bytes) -> bool:
+        """Announces a request of HTTP/0.9 if the first line is one; whatever is behind it is not read."""
+        simple = tolerant.find_simple_request(data)
+        if simple is None:
+            return False
+        self._begin(tolerant.parse_simple_request(simple, data.index(b"\n") + 1), b"")
+        return True
 
     def _begin(self, head: RequestHead, rest: bytes) -> bytes:
         """Announces a request with as much of its body as is there; returns the bytes behind it."""
@@ -221,7 +236,13 @@ class H1ServerCodec:  # hot path
             return rest
         if length == CHUNKED:
             self._chunks = ChunkedReader(error_status=400)
-            payload, behind = self._chunks.feed(rest) if rest else (b"", None)
+            try:
+                payload, behind = self._chunks.feed(rest) if rest else (b"", None)
+            except ProtocolError:
+                # There was a request, and it is logged as one, also when its body breaks in the same packet.
+                self._on_bytes = self._read_chunked
+                self._sink.on_request(head, b"", False)
+                raise
             self._on_bytes = self._read_chunked if behind is None else self._hold
             head.size += len(rest) - len(payload) - len(behind or b"")
             self._sink.on_request(head, payload, behind is not None)

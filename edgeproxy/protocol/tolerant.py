@@ -31,6 +31,8 @@ _METHOD_BYTE: Final = re.compile(rb"[A-Z_-]").match
 _METHOD: Final = re.compile(r"[A-Z_-]+").fullmatch
 _SIMPLE: Final = re.compile(r"GET /[^\x00-\x20\x7f]*").fullmatch
 _VERSION: Final = re.compile(r"HTTP/([0-9]+)\.([0-9]+)").fullmatch
+# Later versions have no minor one (RFC 9113 section 3); nginx refuses them with the same status.
+_LATER: Final = re.compile(r"HTTP/[2-9][0-9]*").fullmatch
 _ABSOLUTE: Final = re.compile(r"(?i:https?)://([^/?#]*)(.*)", re.DOTALL).fullmatch
 # The target ends where the first version begins; a line that says HTTP in small letters ends at its last space.
 _LINE: Final = re.compile(r"([^ ]*) (.*?)(?:[ \t](HTTP/.*))?", re.DOTALL).fullmatch
@@ -55,19 +57,20 @@ def check_unfinished_head(data: bytes) -> None:
         # A TLS greeting, say: nobody should have to wait for its line feed.
         raise ProtocolError(400, "the request does not begin with a method")
     line_end = data.find(b"\n")
-    if line_end < 0:
-        # One more byte: the line's CR may have come without its LF.
-        if len(data) > MAX_REQUEST_LINE + 1:
-            raise ProtocolError(414, f"the request line is longer than {MAX_REQUEST_LINE} bytes")
-    elif len(data) - line_end - 1 > MAX_REQUEST_HEAD + 1:
+    # One more byte: the line's CR may have come without its LF.
+    if (line_end if line_end >= 0 else len(data)) > MAX_REQUEST_LINE + 1:
+        raise ProtocolError(414, f"the request line is longer than {MAX_REQUEST_LINE} bytes")
+    if line_end >= 0 and len(data) - line_end - 1 > MAX_REQUEST_HEAD + 1:
         raise ProtocolError(400, f"the request headers are longer than {MAX_REQUEST_HEAD} bytes")
 
 
 def find_simple_request(data: bytes) -> str | None:
     """The first line, if it is a whole request of HTTP/0.9: `GET`, a path, and no version."""
-    line, line_end, _ = data.partition(b"\n")
-    text = line.removesuffix(b"\r").decode("latin-1")
-    return text if line_end and len(text) <= MAX_REQUEST_LINE and _SIMPLE(text) else None
+    end = data.find(b"\n")
+    if end < 0 or not data.startswith(b"GET "):
+        return None
+    text = data[:end].removesuffix(b"\r").decode("latin-1")
+    return text if len(text) <= MAX_REQUEST_LINE and _SIMPLE(text) else None
 
 
 def split_section(section: bytes) -> list[Field]:
@@ -169,15 +172,15 @@ def _head(method: str, target: str, version: str, fields: RequestFields, size: i
 
 def _spoken_version(version: str) -> str:
     match = _VERSION(version)
-    if match is None:
+    if match is None and not _LATER(version):
         raise ProtocolError(400, f"the version {version[:40]!r} is not HTTP/1.x")
-    major, minor = match.groups()
-    if major == "1":
-        # HTTP/1.2 and later minor versions are served as HTTP/1.1, as nginx does.
-        return "HTTP/1.1" if minor.strip("0") else "HTTP/1.0"
-    if int(major[:4]) >= 2:
+    if match is None or int(match[1][:4]) >= 2:
         raise ProtocolError(505, f"the version {version[:40]!r} is not spoken on this connection")
-    raise ProtocolError(400, f"the version {version[:40]!r} is not HTTP/1.x")
+    major, minor = match.groups()
+    if major != "1":
+        raise ProtocolError(400, f"the version {version[:40]!r} is not HTTP/1.x")
+    # HTTP/1.2 and later minor versions are served as HTTP/1.1, as nginx does.
+    return "HTTP/1.1" if minor.strip("0") else "HTTP/1.0"
 
 
 def _split_target(target: str, method: str) -> tuple[str, str]:

@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol, cast
 
 from edgeproxy.exchange.forwarding import split_host
+from edgeproxy.exchange.h2_exchange import is_grpc
 from edgeproxy.exchange.outcome import Outcome
 from edgeproxy.protocol.message import ascii_lower
 from edgeproxy.runtime.log_writer import LogWriter
@@ -18,7 +19,7 @@ from edgeproxy.runtime.log_writer import LogWriter
 if TYPE_CHECKING:
     from edgeproxy.exchange.record import ExchangeRecord
     from edgeproxy.rules.transform import Transformed
-    from edgeproxy.runtime.client_connection import ClientConnection
+    from edgeproxy.runtime.client_facts import ClientFacts
     from edgeproxy.runtime.log_writer import Block
 
 MAX_RECENT: Final = 1024
@@ -38,6 +39,7 @@ _WITHOUT_TIMES: Final = frozenset(
         Outcome.CONNECT_FAILED,
         Outcome.CONNECT_TIMEOUT,
         Outcome.TARGET_TLS_FAILED,
+        Outcome.TARGET_TLS_TIMEOUT,
         Outcome.CLIENT_LEFT,
         Outcome.CLIENT_LEFT_SENDING,
     }
@@ -70,7 +72,7 @@ class ConnectionPart(NamedTuple):
     """The last five fields of a request that no transform was asked about."""
 
 
-def connection_part(client: ClientConnection) -> ConnectionPart:
+def connection_part(client: ClientFacts) -> ConnectionPart:
     """Fields 4, 15 and 16, 19 and 20, and 30 to 34 of a connection."""
     tls = client.tls_facts
     return ConnectionPart(
@@ -123,7 +125,7 @@ class LineFormat:  # hot path
 
     def render(self, record: ExchangeRecord, now: float, offset: float) -> str:
         """The line of an exchange that ended at `now`, on the record's clock; `offset` makes it seconds since 1970."""
-        shared = cast("ClientConnection", record.client).log_part
+        shared = cast("ClientFacts", record.client).log_part
         head = record.head
         target = record.target
         group = record.group
@@ -142,6 +144,8 @@ class LineFormat:  # hot path
             # A client may have written part of it.
             trace = (escape(record.trace_id) if fields.trace_id else record.trace_id) or "-"
         kind = self._scheme if status != 101 else self._tunnel_type
+        if head is not None and head.version == "HTTP/2.0":
+            kind = "grpcs" if is_grpc(head.header_values("content-type")) else "h2"
         end = shared.end if record.transformed is None else _transformed_end(shared, record.transformed)
         reason = "-" if record.sticky is None else record.sticky.error_reason or "-"
         verdict = record.verdict

@@ -8,27 +8,21 @@ because closing a socket with unread bytes resets it and may destroy the answer 
 from __future__ import annotations
 
 import asyncio
-import secrets
+import contextlib
 from time import monotonic
 from typing import TYPE_CHECKING, Final, cast
 
 from edgeproxy.errors import ProtocolError
 from edgeproxy.exchange.exchange import Exchange
 from edgeproxy.exchange.simple import SimpleExchange
-from edgeproxy.model import ids
 from edgeproxy.protocol.h1_server import H1ServerCodec
-from edgeproxy.runtime.access_log import ConnectionPart, connection_part
-from edgeproxy.runtime.target_connection import HIGH_WATER
-from edgeproxy.runtime.tls_accept import address_of
+from edgeproxy.runtime.client_facts import ClientFacts
+from edgeproxy.runtime.h2_client_connection import H2ClientConnection, speaks_h2
 
 if TYPE_CHECKING:
-    import ssl
-
-    from edgeproxy.exchange.forwarding import RequestForwarding
     from edgeproxy.protocol.memo import Memo
     from edgeproxy.protocol.message import RequestFields, RequestHead
     from edgeproxy.runtime.listener import ListenerSocket
-    from edgeproxy.runtime.tls import TlsFacts
 
 LINGER_SECONDS: Final = 30.0
 """How long a client that should stop sending is listened to, at most, before its connection closes; nginx's value."""
@@ -37,26 +31,14 @@ LINGER_SILENCE_SECONDS: Final = 5.0
 """How long it may be silent meanwhile; nginx's value."""
 
 
-class ClientConnection(asyncio.Protocol):  # hot path
+class ClientConnection(ClientFacts, asyncio.Protocol):  # hot path
     """One connection from one client."""
 
     __slots__ = (  # noqa: RUF023 - grouped by how long they live
         # per connection
         "_codec",
-        "_listener",
-        "_transport",
-        "_trace_id",
-        "_log_part",
-        "_tls_facts",
-        "established",
+        "_memo",
         "feed",
-        "label",
-        "max_age",
-        "source_ip",
-        "source_port",
-        # derived from the listener's current configuration
-        "_prefix",
-        "_prefix_owner",
         # per request
         "_is_blocked",
         "_is_held",
@@ -69,18 +51,10 @@ class ClientConnection(asyncio.Protocol):  # hot path
     )
 
     def __init__(self, listener: ListenerSocket, memo: Memo[RequestFields]) -> None:
-        self._listener = listener
+        super().__init__(listener)
+        self._memo = memo
         self._codec = H1ServerCodec(self, memo)
         self.feed = self._codec.feed
-        self._transport: asyncio.Transport | None = None
-        self._trace_id = ""
-        self._tls_facts: TlsFacts | None = None
-        self._log_part: ConnectionPart | None = None
-        self.source_ip = ""
-        self.source_port = 0
-        self.label = "-"
-        self._prefix = ""
-        self._prefix_owner: RequestForwarding | None = None
         self._is_blocked = False
         self._is_held = False
         self._is_paused = False
@@ -88,18 +62,19 @@ class ClientConnection(asyncio.Protocol):  # hot path
         self._unsent = 0
         self._progress = 0.0
         self.exchange: Exchange | None = None
-        self.established = self.last_activity = monotonic()
-        # Fixed when the connection is made (user guide, edit-load-balancer-attributes, client keep-alive duration).
-        self.max_age = listener.client_keep_alive
+        self.last_activity = self.established
 
     # ---- asyncio
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection is there."""
-        self._transport = cast("asyncio.Transport", transport)
-        self._transport.set_write_buffer_limits(high=HIGH_WATER)
-        self.source_ip, self.source_port = address_of(transport, "peername")
-        self.label = ids.endpoint(self.source_ip, self.source_port)
+        self._meet(transport)
+        if self._listener.tls is not None and speaks_h2(transport):
+            transport = cast("asyncio.Transport", transport)
+            successor = H2ClientConnection(self._listener, self._memo, established=self.established)
+            transport.set_protocol(successor)
+            successor.connection_made(transport)
+            return
         self._listener.on_opened(self)
 
     def data_received(self, data: bytes) -> None:
@@ -172,7 +147,7 @@ class ClientConnection(asyncio.Protocol):  # hot path
 
     def on_early_bytes(self) -> None:
         """Unless a tunnel opens, the connection ends with the answer: these bytes will not be read."""
-        self.max_age = -1.0
+        self.grows_old = 0.0
 
     def on_tunnel_bytes(self, data: bytes) -> None:
         """The client sends through a tunnel."""
@@ -188,15 +163,7 @@ class ClientConnection(asyncio.Protocol):  # hot path
     @property
     def must_close(self) -> bool:
         """Draining, or the connection has reached its age."""
-        return self._listener.is_draining or self.last_activity - self.established > self.max_age
-
-    def forwarded_prefix(self, forwarding: RequestForwarding) -> str:
-        """The X-Forwarded lines of this client, made once per configuration."""
-        if self._prefix_owner is not forwarding:
-            self._prefix_owner = forwarding
-            tls = self.tls_facts if forwarding.tells_tls else None
-            self._prefix = forwarding.prefix(self.source_ip, self.source_port, tls)
-        return self._prefix
+        return self._listener.is_draining or self.last_activity > self.grows_old
 
     def write(self, data: bytes) -> None:
         """Sends bytes to the client."""
@@ -242,11 +209,18 @@ class ClientConnection(asyncio.Protocol):  # hot path
         if self._is_paused:
             self.resume_reading()
         if transport is not None and transport.can_write_eof() and not transport.is_closing():
-            transport.write_eof()
+            # A client that has gone in the meantime is no reason to disturb whoever has ended the exchange.
+            with contextlib.suppress(OSError):
+                transport.write_eof()
 
     def _close(self) -> None:
-        if self._transport is not None:
+        # Once: a second time makes asyncio's TLS transport forget its connection, and then nothing can end it.
+        if self._transport is not None and not self._transport.is_closing():
             self._transport.close()
+
+    @property
+    def _is_closing(self) -> bool:
+        return self._transport is not None and self._transport.is_closing()
 
     def abort(self) -> None:
         """Cuts the connection."""
@@ -281,14 +255,21 @@ class ClientConnection(asyncio.Protocol):  # hot path
             exchange.on_idle(is_client_paused=self._is_paused)
 
     def _check_between_requests(self, now: float, idle_timeout: float) -> None:
-        if now - self.last_activity > idle_timeout and now - self._last_progress(now) > idle_timeout:
+        progress = self._last_progress(now)
+        if self._linger_until and not self._is_closing:
+            self._check_lingering(now, progress, idle_timeout)
+        elif now - self.last_activity > idle_timeout and now - progress > idle_timeout:
             self._on_idle_between_requests()
-        elif self._linger_until and self._has_lingered(now):
-            self._close()
 
-    def _has_lingered(self, now: float) -> bool:
-        silence = LINGER_SILENCE_SECONDS * self._listener.time_scale
-        return now >= self._linger_until or now - self.last_activity > silence
+    def _check_lingering(self, now: float, progress: float, idle_timeout: float) -> None:
+        scale = self._listener.time_scale
+        if self._unsent:
+            # Closing now would destroy what the client has yet to take: its time begins when it has taken everything.
+            self._linger_until = now + LINGER_SECONDS * scale
+            if now - progress > idle_timeout:
+                self.abort()
+        elif now >= self._linger_until or now - max(self.last_activity, progress) > LINGER_SILENCE_SECONDS * scale:
+            self._close()
 
     def _last_progress(self, now: float) -> float:
         """When the client last took bytes that wait for it: a full buffer that shrinks is a sign of life."""
@@ -299,10 +280,11 @@ class ClientConnection(asyncio.Protocol):  # hot path
         return self._progress
 
     def _on_idle_between_requests(self) -> None:
-        if self._unsent:
-            # Closing in order would wait for ever for a client that does not read.
+        if self._unsent or self._is_closing:
+            # Closing in order would wait for ever for a client that does not read, or does not answer the end of TLS.
             self.abort()
-        elif self._linger_until or self._codec.is_idle or self._codec.is_stopped:
+        elif self._codec.is_idle or self._codec.is_stopped:
+            self.last_activity = monotonic()
             self._close()
         else:
             # Part of a request came and then nothing (user guide, load-balancer-troubleshooting, HTTP 408).
@@ -320,42 +302,6 @@ class ClientConnection(asyncio.Protocol):  # hot path
             self.exchange.on_shutdown()
         if self._transport is not None:
             self._transport.abort()
-
-    # ---- for the logs
-
-    @property
-    def log_part(self) -> ConnectionPart:
-        """What all log lines of this connection share."""
-        part = self._log_part
-        if part is None:
-            part = self._log_part = connection_part(self)
-        return part
-
-    @property
-    def trace_id(self) -> str:
-        """The same on every log line of this connection: `TID_` and 32 hex digits."""
-        if not self._trace_id:
-            self._trace_id = f"TID_{secrets.token_hex(16)}"
-        return self._trace_id
-
-    @property
-    def tls_facts(self) -> TlsFacts | None:
-        """What was negotiated; None without TLS."""
-        if self._tls_facts is None and self._listener.tls is not None and self._transport is not None:
-            ssl_object = cast("ssl.SSLObject | None", self._transport.get_extra_info("ssl_object"))
-            if ssl_object is not None:
-                self._tls_facts = self._listener.tls.describe(ssl_object)
-        return self._tls_facts
-
-    @property
-    def node_address(self) -> str:
-        """The load balancer's own address on this connection."""
-        return address_of(self._transport, "sockname")[0]
-
-    @property
-    def has_begun(self) -> bool:
-        """Whether there is, or was, a connection: a TLS handshake may still be under way, or have failed."""
-        return self.label != "-"
 
     def __repr__(self) -> str:
         state = "idle" if self.exchange is None else repr(self.exchange)

@@ -33,7 +33,8 @@ from edgeproxy.rules.predicates import needs_dropped_header
 from edgeproxy.rules.table import RoutingTable
 from edgeproxy.runtime.access_log import LineFormat
 from edgeproxy.runtime.dropped_names import DroppedNames
-from edgeproxy.runtime.ledger import Ledger
+from edgeproxy.runtime.ledger import CountingRules, Ledger
+from edgeproxy.runtime.request_ring import ListenerPlace, RequestRing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,12 +86,14 @@ class Compiler:
         draw: Callable[[], float] | None = None,
         time_scale: float = 1.0,
         stickiness_key: Callable[[], bytes] | None = None,
+        requests: RequestRing | None = None,
     ) -> None:
         """`stickiness_key` gives the 32 bytes that cookies are sealed with; it is asked once, if at all."""
         self._dialer = dialer
         self._metrics = metrics
         self._logs = logs
         self._clock = clock
+        self._requests = requests or RequestRing(clock)
         self._draw = draw or random.Random().random  # noqa: S311 - a lottery between target groups, not a secret
         self._trace_ids = TraceIds()
         self._dropped_names = DroppedNames()
@@ -210,6 +213,11 @@ class Compiler:
                     port=listener.port,
                 ),
                 clock=self._clock,
+                ring=self._requests,
+                place=ListenerPlace(balancer.name, listener.protocol.lower(), listener.port),
+                rules=CountingRules(
+                    [rule.priority for rule in listener.rules], balancer.settings.drop_invalid_header_fields
+                ),
             ),
             clock=self._clock,
             desync_mode=DesyncMode(balancer.settings.desync_mitigation_mode),

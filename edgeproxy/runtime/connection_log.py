@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     import ssl
 
-    from edgeproxy.runtime.client_connection import ClientConnection
+    from edgeproxy.runtime.client_facts import ClientFacts
     from edgeproxy.runtime.clock import Clock
     from edgeproxy.runtime.log_outlets import LogOutlet
 
@@ -91,7 +91,7 @@ class ConnectionLog:
         """Whether anybody reads it."""
         return self._outlet.write is not None
 
-    def established(self, connection: ClientConnection) -> None:
+    def established(self, connection: ClientFacts) -> None:
         """A connection is there, its handshake over."""
         handshake = PLAIN
         facts = connection.tls_facts

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from edgeproxy.protocol.memo import Memo
     from edgeproxy.protocol.message import RequestFields
     from edgeproxy.runtime.connection_log import ConnectionLog
+    from edgeproxy.runtime.h2_client_connection import H2ClientConnection
     from edgeproxy.runtime.metrics import LoadBalancerCounters
     from edgeproxy.runtime.tls import ListenerTls
 
@@ -83,7 +84,7 @@ class ListenerSocket:
         self.client_keep_alive = client_keep_alive
         self.time_scale = time_scale
         self.is_draining = False
-        self.connections: set[ClientConnection] = set()
+        self.connections: set[ClientConnection | H2ClientConnection] = set()
         self.handshakes: set[TlsAccept] = set()
         self.connection_log = connection_log
         self._memo = memo
@@ -189,7 +190,7 @@ class ListenerSocket:
         for connection in list(self.connections):
             connection.check(now, self.idle_timeout)
 
-    def on_opened(self, connection: ClientConnection) -> None:
+    def on_opened(self, connection: ClientConnection | H2ClientConnection) -> None:
         """A client has connected."""
         self.connections.add(connection)
         self.counters.active_connections += 1
@@ -206,7 +207,7 @@ class ListenerSocket:
         if self.connection_log.is_on:
             self.connection_log.failed(handshake.client, handshake.trace_id, handshake.node_address)
 
-    def on_closed(self, connection: ClientConnection) -> None:
+    def on_closed(self, connection: ClientConnection | H2ClientConnection) -> None:
         """A client connection is gone."""
         if connection in self.connections:
             self.connections.discard(connection)

@@ -23,6 +23,7 @@ from edgeproxy.runtime.health_checker import GroupHealthChecker
 from edgeproxy.runtime.listener import Bind, ListenerSocket
 from edgeproxy.runtime.log_outlets import LogOutlets
 from edgeproxy.runtime.metrics import Metrics
+from edgeproxy.runtime.request_ring import RequestRing
 from edgeproxy.runtime.resolver import Resolve, resolve
 from edgeproxy.runtime.status import ListenerStatus, ProxyState, TargetGroupStatus, TargetStatus
 from edgeproxy.runtime.target_pool import TargetPools
@@ -98,6 +99,7 @@ class EdgeProxy:
         self._compiled: Compiled | None = None
         self._applying = asyncio.Lock()
         self.metrics = Metrics()
+        self.requests = RequestRing(self._clock)
         self.state = ProxyState.STARTING
         self._pools = TargetPools(self._clock, time_scale=time_scale)
         self._sweep = DeadlineSweep(self._clock.now, time_scale=time_scale)
@@ -108,6 +110,7 @@ class EdgeProxy:
             clock=self._clock,
             time_scale=time_scale,
             stickiness_key=stickiness_key,
+            requests=self.requests,
         )
 
     # ---- life
@@ -303,8 +306,12 @@ class EdgeProxy:
             for target in change.removed:
                 self._pools.drain(target)
             tls = self._tls_to_targets() if group.protocol == "HTTPS" else None
+            balancer = compiled.topology.load_balancer_of(group)
+            # Where no load balancer uses the group any more, nobody will ask for its idle connections.
+            idle_timeout = 0 if balancer is None else balancer.settings.idle_timeout_seconds * self._time_scale
+            counters = None if balancer is None else self.metrics.load_balancers[balancer.name]
             for target in state.targets.values():
-                self._pools.register(target, tls)
+                self._pools.register(target, tls, idle_timeout=idle_timeout, counters=counters)
             state.configure(
                 minimum_healthy_count=settings.minimum_healthy_count,
                 minimum_healthy_percentage=settings.minimum_healthy_percentage,
@@ -314,7 +321,6 @@ class EdgeProxy:
                 anomaly_mitigation=settings.anomaly_mitigation,
                 slow_start_seconds=settings.slow_start_seconds * self._time_scale,
             )
-            balancer = compiled.topology.load_balancer_of(group)
             self._checker(state).apply(
                 group,
                 is_in_use=group.name in compiled.in_use,
@@ -350,17 +356,20 @@ class EdgeProxy:
 
     def _on_sweep(self, now: float) -> None:
         self._clock.synchronise()
+        # First: what clients wait for is silent only if nothing moves there.
+        self._pools.check(now)
         for listener in self._listeners.values():
             listener.check(now)
         for listener in self._leaving:
             listener.check(now)
         self._leaving = [listener for listener in self._leaving if listener.connections]
-        self._pools.close_idle(max((each.idle_timeout for each in self._listeners.values()), default=0.0))
         self._finish_draining(now)
         if now - self._anomalies_evaluated >= EVALUATION_SECONDS * self._time_scale:
             self._anomalies_evaluated = now
             for group in self._groups.values():
                 group.evaluate_anomalies()
+        self.metrics.share_out(self._groups)
+        self.requests.rest(now)
         self._logs.flush()
         if now - self._certificates_checked >= CERTIFICATE_CHECK_SECONDS:
             self._certificates_checked = now

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CertificateFiles", "CertificateLocator", "ListenerTls", "TlsFacts", "target_context"]
 
-ALPN_PROTOCOLS: Final = ["http/1.1"]
+ALPN_PROTOCOLS: Final = ["h2", "http/1.1"]
 SESSION_REUSED: Final = "session-reused"
 """The access log's word in place of a certificate on resumption (user guide, load-balancer-access-logs)."""
 

@@ -37,6 +37,8 @@ REQUESTS = [
     message(["TRACE /a HTTP/1.1", "Host: a"]),
     message(["GET /../a HTTP/1.1", "Host: a"]),
     message(["GET /a HTTP/1.1"]),
+    message(["GET /a HTTP/1.1", "Host: a", "Connection: Upgrade", "Upgrade: websocket"]),
+    message(["GET /a HTTP/1.1", "Host: a", "Connection: Upgrade", "Upgrade: websocket"], "early"),
     message(["POST /a HTTP/1.1", "Host: a", "Content-Length: 3", "Content-Length: 3"], "abc"),
     message(["POST /a HTTP/1.1", "Host: a", "Transfer-Encoding: xchunked"], "0\r\n\r\n"),
     message(["GET /a HTTP/1.0", "Connection: keep-alive"]),
@@ -53,9 +55,17 @@ RESPONSES = [
     message(["HTTP/1.1 103 Early Hints"]) + message(["HTTP/1.1 200 OK", "Content-Length: 0"]),
     message(["HTTP/1.1 200 OK", "Content-Length: 0", "Connection: close"]),
     message(["HTTP/1.1 101 Switching Protocols"]),
+    message(["HTTP/1.1 101 Switching Protocols", "Connection: Upgrade", "Upgrade: websocket"]),
+    message(["HTTP/1.1 101 Switching Protocols", "Connection: Upgrade", "Upgrade: websocket"], "first"),
     message(["nonsense"]),
 ]
-UNREACHABLE = [Outcome.CONNECT_FAILED, Outcome.CONNECT_TIMEOUT, Outcome.TARGET_TLS_FAILED, Outcome.NO_TARGET]
+UNREACHABLE = [
+    Outcome.CONNECT_FAILED,
+    Outcome.CONNECT_TIMEOUT,
+    Outcome.TARGET_TLS_FAILED,
+    Outcome.TARGET_TLS_TIMEOUT,
+    Outcome.NO_TARGET,
+]
 SIZES = [1, 10, 60, 75, 90, 400, 400, 400]
 """How much of a message comes at once: within the first line, the head, the body, or all of it."""
 
@@ -179,7 +189,13 @@ class Walk:
             assert (exchange is not running) is (exchange in self.stage.ledger.records)
             assert (exchange is not running) is (exchange.phase is TargetPhase.DONE)
             if exchange is not running:
-                assert (True, None) == (exchange.status >= 200, exchange.port)
+                assert (True, None) == (exchange.status >= 200 or exchange.status == 101, exchange.port)
+        tunnels = [exchange for exchange in self.stage.exchanges if exchange.target_status == 101]
+        assert tunnels == self.stage.ledger.tunnels
+        if running is not None and running.phase is TargetPhase.TUNNELLING and self.port is not None:
+            assert running.head is not None
+            # Every byte behind the head went through, those that came early as well.
+            assert running.received_bytes - running.head.size == len(self.port.received) - self.port.tunnel_begins
         # What a client received is what the exchanges say.
         sent = sum(exchange.sent_bytes for exchange in self.stage.exchanges if exchange.client is self.client)
         assert len(self.client.received) == sent
@@ -207,10 +223,9 @@ RARE = [
     Walk.close_target,
     Walk.stop_accepting,
     Walk.accept_again,
-    Walk.wait,
     Walk.shut_down,
 ]
-ACTS = [*COMMON * 8, *RARE]
+ACTS = [*COMMON * 8, *RARE, *[Walk.wait] * 4]
 STEPS = st.lists(st.tuples(st.sampled_from(ACTS), st.integers(0, 10_000)), min_size=20, max_size=80)
 
 
@@ -239,9 +254,12 @@ def test_the_walks_reach_every_kind_of_ending() -> None:
     """Otherwise the laws above would hold of very little."""
     draw = random.Random(1)
     seen: Counter[Outcome] = Counter()
-    for _ in range(200):
+    tunnels: Counter[Outcome] = Counter()
+    for _ in range(600):
         steps = [(draw.choice(ACTS), draw.randrange(10_000)) for _ in range(60)]
-        seen.update(record.outcome for record in walk(Stage(), steps).stage.ledger.records)
+        ledger = walk(Stage(), steps).stage.ledger
+        seen.update(record.outcome for record in ledger.records)
+        tunnels.update(record.outcome for record in ledger.tunnels)
 
     elsewhere = {
         Outcome.REDIRECTED,
@@ -250,6 +268,9 @@ def test_the_walks_reach_every_kind_of_ending() -> None:
         Outcome.TRANSFORM_FAILED,
         Outcome.TOO_MANY_ADDRESSES,
         Outcome.CODING_REFUSED,
+        Outcome.VERSION_REFUSED,
         Outcome.DEREGISTERED,
     }
+
     assert set(Outcome) - elsewhere == set(seen)
+    assert {Outcome.FORWARDED, Outcome.TARGET_SILENT, Outcome.SHUTTING_DOWN} <= set(tunnels)

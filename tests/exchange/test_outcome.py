@@ -35,7 +35,7 @@ def test_every_outcome_that_the_load_balancer_decides_has_a_status() -> None:
             },
         ),
         (503, {Outcome.NO_TARGET}),
-        (504, {Outcome.CONNECT_TIMEOUT, Outcome.TARGET_SILENT}),
+        (504, {Outcome.CONNECT_TIMEOUT, Outcome.TARGET_TLS_TIMEOUT, Outcome.TARGET_SILENT}),
         (507, {Outcome.REDIRECT_TOO_LONG}),
     ],
 )

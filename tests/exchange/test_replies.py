@@ -124,7 +124,7 @@ def test_location_follows_connection() -> None:
 @pytest.mark.parametrize("status", [463, 464, 561, 562])
 def test_the_load_balancers_own_codes_come_bare(status: int) -> None:
     expected = (
-        f"HTTP/1.1 {status}\r\n"
+        f"HTTP/1.1 {status} \r\n"
         f"Server: awselb/2.0\r\nDate: {DATE}\r\nContent-Length: 0\r\nConnection: keep-alive\r\n\r\n"
     )
 
@@ -133,7 +133,7 @@ def test_the_load_balancers_own_codes_come_bare(status: int) -> None:
 
 @pytest.mark.parametrize(
     ("status", "line"),
-    [(200, "200 OK"), (401, "401 Unauthorized"), (429, "429 Too Many Requests"), (299, "299"), (599, "599")],
+    [(200, "200 OK"), (401, "401 Unauthorized"), (429, "429 Too Many Requests"), (299, "299 "), (599, "599 ")],
 )
 def test_other_statuses_have_the_registered_phrase_or_none(status: int, line: str) -> None:
     assert line == status_line(status)

@@ -190,7 +190,7 @@ class ScriptedClient(_ScriptedPort):
     def on_request_error(self, error: ProtocolError) -> None:
         if self.exchange is not None:
             self.exchange.on_request_error(error)
-        else:
+        elif self.is_open:
             self.exchange = exchange = Exchange(self, self._stage.context, None, self._stage.now)
             self._stage.exchanges.append(exchange)
             exchange.refuse(error)
@@ -252,6 +252,8 @@ class ScriptedTarget(_ScriptedPort):
         self._feed = self._codec.feed
         self.exchange: Exchange | None = exchange
         self.last_activity = stage.now
+        self.tunnel_begins = 0
+        """How many bytes were received up to the end of the last request for a WebSocket."""
 
     # ---- the script
 
@@ -311,6 +313,7 @@ class ScriptedTarget(_ScriptedPort):
 
     def send_upgrade(self, data: bytes) -> None:
         self._codec.start_upgrade(self)
+        self.tunnel_begins = len(self.received) + len(data)
         self.write(data)
 
     def end_tunnel(self) -> None:

@@ -390,3 +390,12 @@ def test_an_error_knows_its_sentence() -> None:
     (error,) = feed_requests([b"GET / HTTP/2.0\r\n\r\n"]).errors
     assert isinstance(error, ProtocolError)
     assert error.fault == "the version 'HTTP/2.0' is not spoken on this connection"
+
+
+def test_a_request_whose_body_breaks_was_a_request_however_the_bytes_are_cut() -> None:
+    """The log shows it as one: its line must not depend on what came in which packet."""
+    stream = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"
+    expected = [("request", RequestFacts("POST", "/", [CHUNKED], "/")), ("error", 400)]
+
+    assert expected == feed_requests([stream]).events
+    assert expected == feed_requests(bytewise(stream)).events

@@ -27,15 +27,6 @@ def test_without_a_host_header_the_host_is_empty() -> None:
 
 
 @pytest.mark.parametrize(
-    ("minor", "is_h2", "version"), [(1, False, "HTTP/1.1"), (0, False, "HTTP/1.0"), (1, True, "HTTP/2.0")]
-)
-def test_the_version_is_written_as_logs_want_it(minor: int, is_h2: bool, version: str) -> None:
-    request = head("/")
-    request.version_minor, request.is_h2 = minor, is_h2
-    assert version == request.version
-
-
-@pytest.mark.parametrize(
     ("target", "path", "query"),
     [
         ("/", "/", ""),
