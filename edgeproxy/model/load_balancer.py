@@ -19,6 +19,7 @@ from edgeproxy.model.attributes import (
 )
 from edgeproxy.model.base import Model, sentences
 from edgeproxy.model.listener import Listener  # noqa: TC001 - the decoder reads the annotations
+from edgeproxy.model.security_policy import POLICIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -131,7 +132,22 @@ class LoadBalancer(Model, frozen=True, dict=True):
             "A listener with the specified port already exists.",
             "DuplicateListener",
         )
+        yield from self._policy_problems()
         yield from self._count_problems()
+
+    def _policy_problems(self) -> Iterator[ConfigError]:
+        """FIPS policies keep to themselves. Source: user guide, describe-ssl-policies; the sentence is ours."""
+        policies = [POLICIES.get(listener.effective_ssl_policy or "") for listener in self.listeners]
+        is_fips = {policy.is_fips for policy in policies if policy is not None}
+        for index, policy in enumerate(policies):
+            if len(is_fips) > 1 and policy is not None and policy.is_fips:
+                reason = (
+                    f"The FIPS policy '{policy.name}' cannot be combined with a policy that is not for FIPS on the "
+                    "other listeners of a load balancer"
+                )
+                yield ConfigError(
+                    f"Listeners[{index}].SslPolicy", policy.name, reason, code="InvalidConfigurationRequest"
+                )
 
     def _log_problems(self) -> Iterator[ConfigError]:
         """Logs need a bucket. Source: API reference, LoadBalancerAttribute."""

@@ -109,6 +109,8 @@ class ListenerSocket:
         if self._servers and tls is self.tls:
             return
         self._next_tls = tls
+        if self._servers and tls is not None and self.tls is not None and tls.context is self.tls.context:
+            return
         try:
             for sock in self._sockets:
                 server = await asyncio.get_running_loop().create_server(
@@ -129,13 +131,16 @@ class ListenerSocket:
         for server in self._prepared:
             server.close()
         self._prepared.clear()
+        self._next_tls = self.tls
 
     async def serve(self) -> None:
         """Accepts as prepared from now on."""
+        self.tls = self._next_tls
+        if self.tls is not None:
+            self.tls.activate()
         if not self._prepared:
             return
         before, self._servers, self._prepared = self._servers, self._prepared, []
-        self.tls = self._next_tls
         for server in self._servers:
             await server.start_serving()
         for sock in self._sockets:

@@ -23,13 +23,14 @@ from edgeproxy.runtime.health_check_log import render as render_check
 from edgeproxy.runtime.health_checker import GroupHealthChecker
 from edgeproxy.runtime.listener import Bind, ListenerSocket
 from edgeproxy.runtime.metrics import Metrics
+from edgeproxy.runtime.policy_shortfalls import PolicyShortfalls
 from edgeproxy.runtime.resolver import Resolve, resolve
 from edgeproxy.runtime.status import ListenerStatus, ProxyState, TargetGroupStatus, TargetStatus
 from edgeproxy.runtime.target_pool import TargetPools
-from edgeproxy.runtime.tls import CertificateLocator, ListenerTls, target_context
+from edgeproxy.runtime.target_tls import TargetTls
+from edgeproxy.runtime.tls import CertificateLocator, ListenerTls
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable, Mapping
 
     from edgeproxy.balancing.group import TargetGroupState
@@ -87,7 +88,8 @@ class EdgeProxy:
         self._leaving: list[ListenerSocket] = []
         self._groups: dict[str, TargetGroupState] = {}
         self._checkers: dict[str, GroupHealthChecker] = {}
-        self._target_tls: ssl.SSLContext | None = None
+        self._target_tls = TargetTls()
+        self._shortfalls = PolicyShortfalls()
         self._certificates_checked = 0.0
         self._anomalies_evaluated = 0.0
         self._compiled: Compiled | None = None
@@ -216,7 +218,9 @@ class EdgeProxy:
             return live.tls
         if self._certificates is None:
             raise ConfigError("Certificates", None, "This proxy was given no way to find certificates.")
-        return ListenerTls(wanted.listener, self._certificates)
+        tls = ListenerTls(wanted.listener, self._certificates, before=live.tls if live is not None else None)
+        self._shortfalls.tell(tls)
+        return tls
 
     async def _open_new(
         self, compiled: Compiled, tls: Mapping[ListenerKey, ListenerTls | None]
@@ -272,6 +276,7 @@ class EdgeProxy:
             await listener.serve()
 
     def _update_groups(self, compiled: Compiled) -> None:
+        self._target_tls.update(compiled.topology)
         for name in [name for name in self._groups if name not in compiled.groups]:
             gone = self._groups[name]
             for target in (*gone.targets.values(), *gone.draining.values()):
@@ -287,7 +292,7 @@ class EdgeProxy:
             )
             for target in change.removed:
                 self._pools.drain(target)
-            tls = self._tls_to_targets() if group.protocol == "HTTPS" else None
+            tls = self._target_tls.context(group) if group.protocol == "HTTPS" else None
             for target in state.targets.values():
                 self._pools.register(target, tls)
             state.configure(
@@ -314,7 +319,7 @@ class EdgeProxy:
             checker = self._checkers[state.name] = GroupHealthChecker(
                 state,
                 time_scale=self._time_scale,
-                target_context=self._tls_to_targets,
+                target_context=self._target_tls.context,
                 on_moved=self._on_moved,
                 resolve_name=self._resolve,
                 on_checked=None if self._health_check_log is None else self._on_checked,
@@ -325,11 +330,6 @@ class EdgeProxy:
     def _on_checked(self, record: CheckRecord) -> None:
         assert self._health_check_log is not None
         self._health_check_log.write(render_check(record))
-
-    def _tls_to_targets(self) -> ssl.SSLContext:
-        if self._target_tls is None:
-            self._target_tls = target_context()
-        return self._target_tls
 
     def _on_moved(self, target: TargetState) -> None:
         """Idle connections lead to the old address."""

@@ -1,4 +1,4 @@
-"""TLS: what a listener presents to clients, and how targets are spoken to.
+"""TLS towards clients: what a listener presents.
 
 How a certificate is chosen (user guide, https-listener-certificates):
 
@@ -14,6 +14,11 @@ asks its SNI callback at every handshake, also when the client sent no name, and
 place. So new certificate files need no new socket: `reload_if_changed` builds all contexts aside and swaps one
 reference.
 
+Sessions: OpenSSL seals tickets with keys of the context that the socket holds, and keeps session ids there. So sessions
+outlive a reload of the files and, because a `ListenerTls` can take over its predecessor's context, a change of the
+configured certificates. They end with the process and with a change of the policy: Python can neither read nor set the
+keys.
+
 A known wart: TLS 1.3 hides from Python which of an ECDSA and RSA pair was used; logs then name the ECDSA one, which
 OpenSSL takes whenever the client can.
 """
@@ -27,7 +32,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Protocol
 
 from edgeproxy.errors import ConfigError
-from edgeproxy.runtime.security_policy import EVERY_TLS12_SUITE, TLS13, limit_versions, security_policy, set_suites
+from edgeproxy.model.security_policy import TLS13
+from edgeproxy.runtime.security_policy import configure, security_policy, shortfalls
 from edgeproxy.runtime.server_certificate import (
     CertificateFiles,
     ServerCertificate,
@@ -36,13 +42,13 @@ from edgeproxy.runtime.server_certificate import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from edgeproxy.model.listener import Certificate, Listener
-    from edgeproxy.runtime.security_policy import SecurityPolicy
+    from edgeproxy.model.security_policy import SecurityPolicy
 
-__all__ = ["CertificateFiles", "CertificateLocator", "ListenerTls", "TlsFacts", "target_context"]
+__all__ = ["CertificateFiles", "CertificateLocator", "ListenerTls", "TlsFacts"]
 
 ALPN_PROTOCOLS: Final = ["http/1.1"]
 SESSION_REUSED: Final = "session-reused"
@@ -112,12 +118,15 @@ class _ServerContext(ssl.SSLContext):
 class _Choices:
     """Everything a listener can present, by name. Built whole, never changed."""
 
-    __slots__ = ("_by_name", "_by_parent", "default")
+    __slots__ = ("_by_name", "_by_parent", "_listed", "default")
 
-    def __init__(self, default: _Presented, by_name: dict[str, _Presented], by_parent: dict[str, _Presented]) -> None:
+    def __init__(
+        self, default: _Presented, listed: tuple[ServerCertificate, ...], by_name: Mapping[str, _Presented]
+    ) -> None:
         self.default = default
-        self._by_name = by_name
-        self._by_parent = by_parent
+        self._listed = listed
+        self._by_name = {name: each for name, each in by_name.items() if not name.startswith("*.")}
+        self._by_parent = {name[2:]: each for name, each in by_name.items() if name.startswith("*.")}
 
     def named(self, server_name: str) -> _Presented | None:
         """What the list has for a name, or None."""
@@ -127,12 +136,21 @@ class _Choices:
             found = self._by_parent.get(name.partition(".")[2])
         return found
 
+    def is_outdated(self, now: datetime) -> bool:
+        """A certificate has expired, or begun, that another of the same name goes before, or after."""
+        if len(self._listed) < 2:
+            return False
+        present = {name: each.certificates for name, each in self._by_name.items()}
+        present |= {f"*.{name}": each.certificates for name, each in self._by_parent.items()}
+        return best_by_name(self._listed, now) != present
+
 
 class ListenerTls:
     """The TLS side of one HTTPS listener.
 
     Attributes:
         context: For `loop.create_server(ssl=...)`. It stays the same object when certificates are replaced.
+        policy: What clients may use.
     """
 
     def __init__(
@@ -141,8 +159,15 @@ class ListenerTls:
         locator: CertificateLocator,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        before: ListenerTls | None = None,
     ) -> None:
-        """Reads the listener's certificates.
+        """Reads the listener's certificates; nothing of `before` changes until `activate`.
+
+        Args:
+            listener: What is asked for.
+            locator: Finds the files.
+            now: The time.
+            before: What the listener uses now. With the same policy its context, and the sessions with it, are kept.
 
         Raises:
             ConfigError: The policy is unknown or a certificate cannot be used; `path` is relative to the listener.
@@ -152,12 +177,23 @@ class ListenerTls:
         self._certificates = listener.certificates
         self._locator = locator
         self._now = now
-        self._policy = security_policy(listener.ssl_policy)
+        self.policy = security_policy(listener.ssl_policy)
         located = self._locate()
         self._seen = _stamps(located)
         self._choices = self._build(located)
-        self.context = self._choices.default.context
+        if before is not None and before.policy == self.policy:
+            self.context: ssl.SSLContext = before.context
+        else:
+            self.context = self._choices.default.context
+            self.activate()
+
+    def activate(self) -> None:
+        """Decides from now on what the handshakes of `context` present."""
         self.context.sni_callback = self._on_client_hello
+
+    def shortfalls(self) -> str:
+        """What Python and OpenSSL make otherwise than the policy says, in a sentence; "" if nothing."""
+        return shortfalls(self.policy, self._choices.default.context)
 
     def reload_if_changed(self) -> bool:
         """Looks at the certificate files and takes new ones for new connections.
@@ -168,7 +204,7 @@ class ListenerTls:
             Whether other certificates are presented from now on.
         """
         seen = {path: _stamp(path) for path in self._seen}
-        if seen == self._seen:
+        if seen == self._seen and not self._choices.is_outdated(self._now()):
             return False
         self._seen = seen
         try:
@@ -227,38 +263,17 @@ class ListenerTls:
         def presenting(chosen: tuple[ServerCertificate, ...]) -> _Presented:
             key = tuple(certificate.files for certificate in chosen)
             if key not in contexts:
-                contexts[key] = _Presented(chosen, _server_context(self._policy, chosen))
+                contexts[key] = _Presented(chosen, _server_context(self.policy, chosen))
             return contexts[key]
 
-        default = presenting((certificates[0],))
-        chosen = best_by_name(certificates[1:], self._now())
-        return _Choices(
-            default,
-            {name: presenting(best) for name, best in chosen.items() if not name.startswith("*.")},
-            {name[2:]: presenting(best) for name, best in chosen.items() if name.startswith("*.")},
-        )
-
-
-def target_context() -> ssl.SSLContext:
-    """The context for connections to HTTPS targets and HTTPS health checks.
-
-    The load balancer does not validate a target's certificate: self-signed, expired and wrong names are all accepted
-    (user guide, load-balancer-target-groups). The versions and suites are those of ELBSecurityPolicy-TLS13-1-0-2021-06,
-    which a TLS 1.3 listener policy implies for targets (user guide, describe-ssl-policies); the page has older listener
-    policies leave out TLS 1.3. No client certificate is presented, and whoever connects passes `server_hostname=""` so
-    that no name is sent.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    limit_versions(context, ("TLSv1.3", "TLSv1.2", "TLSv1.1", "TLSv1"))
-    set_suites(context, TLS13 + EVERY_TLS12_SUITE, is_legacy=True)
-    return context
+        default, listed = presenting((certificates[0],)), tuple(certificates[1:])
+        chosen = best_by_name(listed, self._now())
+        return _Choices(default, listed, {name: presenting(best) for name, best in chosen.items()})
 
 
 def _server_context(policy: SecurityPolicy, certificates: tuple[ServerCertificate, ...]) -> ssl.SSLContext:
     context = _ServerContext(ssl.PROTOCOL_TLS_SERVER)
-    policy.configure(context)
+    configure(context, policy)
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
     context.set_alpn_protocols(ALPN_PROTOCOLS)
     for certificate in certificates:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from edgeproxy.model.action import Action
@@ -168,3 +169,23 @@ def test_logs_need_a_bucket(log: str, refusals: Read) -> None:
     assert [(f"LoadBalancerAttributes[{enabled}]", reason)] == found
     both = attributes_from({enabled: True, f"{log}.s3.bucket": "logs"})
     assert [] == refusals(lambda: LoadBalancer(name="a", load_balancer_attributes=both))
+
+
+@pytest.mark.conformance("Security policies", "FIPS policies do not mix with others", "describe-ssl-policies")
+def test_fips_policies_do_not_mix_with_others(refusals: Read) -> None:
+    fips, other = "ELBSecurityPolicy-TLS13-1-3-FIPS-2023-04", "ELBSecurityPolicy-TLS13-1-3-2021-06"
+
+    def with_policies(*policies: str | None) -> Callable[[], Any]:
+        listeners = tuple(
+            msgspec.structs.replace(listener(port, certificates=1), ssl_policy=policy)
+            for port, policy in enumerate(policies, 443)
+        )
+        return lambda: LoadBalancer(name="a", listeners=(listener(80), *listeners))
+
+    reason = (
+        f"The FIPS policy '{fips}' cannot be combined with a policy that is not for FIPS on the other listeners of a "
+        "load balancer"
+    )
+    assert [("Listeners[2].SslPolicy", reason)] == refusals(with_policies(other, fips))
+    assert [("Listeners[1].SslPolicy", reason)] == refusals(with_policies(fips, None))
+    assert [] == refusals(with_policies(fips, fips)) == refusals(with_policies(other, None))

@@ -253,15 +253,16 @@ async def test_a_reload_without_file_descriptors_left_changes_nothing(
 
     certificate(tmp_path / "one.pem", "one.test")
     certificate(tmp_path / "two.pem", "two.test")
+    changed = https("one.pem", "two.pem", policy="        SslPolicy: ELBSecurityPolicy-TLS13-1-2-2021-06\n")
     async with running(https("one.pem"), certificates=locator) as edgeproxy:
         running_before = edgeproxy.proxy.topology
         with monkeypatch.context() as patch:
             patch.setattr(socket.socket, "dup", no_copy)
             with pytest.raises(BindError, match="Too many open files"):
-                await edgeproxy.apply(https("one.pem", "two.pem"))
+                await edgeproxy.apply(changed)
         assert running_before is edgeproxy.proxy.topology
         before = await ask_over_tls(edgeproxy, "one.test")
-        await edgeproxy.apply(https("one.pem", "two.pem"))
+        await edgeproxy.apply(changed)
         after = await ask_over_tls(edgeproxy, "two.test")
 
     assert (200, 200) == (before.status, after.status)
