@@ -19,6 +19,7 @@ from edgeproxy.model.attributes import (
 )
 from edgeproxy.model.base import Model, sentences
 from edgeproxy.model.listener import Listener  # noqa: TC001 - the decoder reads the annotations
+from edgeproxy.model.mutual_authentication import VERIFY
 from edgeproxy.model.security_policy import POLICIES
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 MAX_LISTENERS = 50
 MAX_RULES = 100
 MAX_EXTRA_CERTIFICATES = 25
+MAX_VERIFYING_LISTENERS = 2
 MAX_ATTRIBUTE_VALUE = 1024
 
 
@@ -162,6 +164,8 @@ class LoadBalancer(Model, frozen=True, dict=True):
     def _count_problems(self) -> Iterator[ConfigError]:
         """Source: user guide, load-balancer-limits."""
         rules = sum(len(listener.rules) for listener in self.listeners)
+        asked = [listener.client_certificates for listener in self.listeners]
+        verifying = sum(mutual is not None and mutual.mode == VERIFY for mutual in asked)
         certificates = sum(max(0, len(listener.certificates) - 1) for listener in self.listeners)
         yield from validate.at_most(
             "Listeners",
@@ -183,4 +187,12 @@ class LoadBalancer(Model, frozen=True, dict=True):
             MAX_EXTRA_CERTIFICATES,
             "A load balancer can only have '{limit}' certificates besides the default ones; this one has {count}",
             code="TooManyCertificates",
+        )
+        yield from validate.at_most(
+            "Listeners",
+            verifying,
+            MAX_VERIFYING_LISTENERS,
+            "A load balancer can only have '{limit}' listeners with the mutual authentication mode 'verify'; "
+            "this one has {count}",
+            code="TooManyListeners",
         )

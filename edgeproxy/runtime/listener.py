@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import socket
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -15,10 +16,15 @@ if TYPE_CHECKING:
     from edgeproxy.protocol.memo import Memo
     from edgeproxy.protocol.message import RequestFields
     from edgeproxy.runtime.metrics import LoadBalancerCounters
-    from edgeproxy.runtime.tls import ListenerTls
+    from edgeproxy.runtime.server_tls import Handshake, ServerTls
+
+_log = logging.getLogger("edgeproxy")
 
 BACKLOG: Final = 2048
 """Connections that the kernel keeps for us until we accept them."""
+
+HANDSHAKE_SECONDS: Final = 60.0
+"""How long a TLS handshake may take; asyncio's own limit."""
 
 ACCEPTS_IN_A_ROW: Final = 1
 """How many connections asyncio accepts before it looks at the others. Without descriptors it tries, and logs with a
@@ -48,6 +54,8 @@ class ListenerSocket:
         client_keep_alive: Seconds that a client connection may last.
         is_draining: Every response closes its connection.
         connections: The open client connections.
+        handshakes: Those that ask for a client certificate and are not over.
+        handshake_seconds: How long one may take.
     """
 
     def __init__(
@@ -55,7 +63,7 @@ class ListenerSocket:
         *,
         load_balancer: str,
         port: int,
-        tls: ListenerTls | None,
+        tls: ServerTls | None,
         context: ExchangeContext,
         counters: LoadBalancerCounters,
         memo: Memo[RequestFields],
@@ -72,7 +80,9 @@ class ListenerSocket:
         self.client_keep_alive = client_keep_alive
         self.time_scale = time_scale
         self.is_draining = False
+        self.handshake_seconds = max(HANDSHAKE_SECONDS * time_scale, 1.0)
         self.connections: set[ClientConnection] = set()
+        self.handshakes: set[Handshake] = set()
         self._memo = memo
         self._sockets: list[socket.socket] = []
         self._servers: list[asyncio.Server] = []
@@ -96,7 +106,7 @@ class ListenerSocket:
             host, port = sock.getsockname()[:2]
             self.addresses.append((host, port))
 
-    async def prepare(self, tls: ListenerTls | None) -> None:
+    async def prepare(self, tls: ServerTls | None) -> None:
         """Gets ready to accept with this TLS; everything that may fail happens here, and nothing is visible yet.
 
         Each set of servers has its own copies of the sockets, so the kernel's queue outlives a change and no client is
@@ -109,16 +119,17 @@ class ListenerSocket:
         if self._servers and tls is self.tls:
             return
         self._next_tls = tls
-        if self._servers and tls is not None and self.tls is not None and tls.context is self.tls.context:
+        if self._servers and tls is not None and tls.shares_sockets_with(self.tls):
             return
+        make, ssl_context = (self._connection, None) if tls is None else tls.server_side(self, self._connection)
         try:
             for sock in self._sockets:
                 server = await asyncio.get_running_loop().create_server(
-                    self._connection,
+                    make,
                     sock=sock.dup(),
                     backlog=ACCEPTS_IN_A_ROW,
-                    ssl=tls.context if tls is not None else None,
-                    ssl_handshake_timeout=max(60.0 * self.time_scale, 1.0) if tls is not None else None,
+                    ssl=ssl_context,
+                    ssl_handshake_timeout=self.handshake_seconds if ssl_context is not None else None,
                     start_serving=False,
                 )
                 self._prepared.append(server)
@@ -170,6 +181,8 @@ class ListenerSocket:
 
     def cut(self) -> None:
         """Closes every connection now."""
+        for handshake in list(self.handshakes):
+            handshake.abort()
         for connection in list(self.connections):
             connection.cut()
 
@@ -185,6 +198,17 @@ class ListenerSocket:
         self.counters.new_connections += 1
         if self.is_draining:
             connection.drain()
+
+    def on_handshake_failed(self, handshake: Handshake) -> None:
+        """A client was refused for its certificate, or could not agree on TLS, left, or fell silent."""
+        facts = handshake.facts
+        subject = f" ({facts.client_certificate.subject})" if facts.client_certificate is not None else ""
+        status, reason = facts.verify_status.partition(":")[2], handshake.reason
+        _log.info(
+            "Listener %s:%d refused the client %s:%d%s: %s",
+            *(self.protocol, self.port, *handshake.client, subject),
+            status if reason == status else f"{status}, {reason}",
+        )
 
     def on_closed(self, connection: ClientConnection) -> None:
         """A client connection is gone."""

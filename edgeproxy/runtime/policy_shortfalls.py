@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from edgeproxy.runtime.tls import ListenerTls
+    from edgeproxy.runtime.server_tls import ServerTls
 
 _log = logging.getLogger("edgeproxy")
 
@@ -17,7 +17,7 @@ class PolicyShortfalls:
     def __init__(self) -> None:
         self._names: set[str] = set()
 
-    def tell(self, tls: ListenerTls) -> None:
+    def tell(self, tls: ServerTls) -> None:
         """A listener is going to use this."""
         if tls.policy.name in self._names:
             return

@@ -12,7 +12,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from edgeproxy.balancing.anomaly import EVALUATION_SECONDS
-from edgeproxy.errors import ConfigError, EdgeProxyError
+from edgeproxy.errors import EdgeProxyError
 from edgeproxy.model import ids
 from edgeproxy.model.topology import Topology
 from edgeproxy.protocol.h1_server import request_fields_memo
@@ -25,20 +25,21 @@ from edgeproxy.runtime.listener import Bind, ListenerSocket
 from edgeproxy.runtime.metrics import Metrics
 from edgeproxy.runtime.policy_shortfalls import PolicyShortfalls
 from edgeproxy.runtime.resolver import Resolve, resolve
+from edgeproxy.runtime.server_tls import ServerTls, server_tls, tls_parts
 from edgeproxy.runtime.status import ListenerStatus, ProxyState, TargetGroupStatus, TargetStatus
 from edgeproxy.runtime.target_pool import TargetPools
 from edgeproxy.runtime.target_tls import TargetTls
-from edgeproxy.runtime.tls import CertificateLocator, ListenerTls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from edgeproxy.balancing.group import TargetGroupState
     from edgeproxy.balancing.target_state import TargetState
-    from edgeproxy.model.listener import Listener
     from edgeproxy.model.target_group import TargetGroup
     from edgeproxy.runtime.access_log import AccessLog
+    from edgeproxy.runtime.certificate_choice import CertificateLocator
     from edgeproxy.runtime.health_check_log import CheckRecord
+    from edgeproxy.runtime.trust_store import TrustStoreLocator
 
 __all__ = ["Bind", "EdgeProxy", "ProxyState"]
 
@@ -55,6 +56,7 @@ class EdgeProxy:
         self,
         *,
         certificates: CertificateLocator | None = None,
+        trust_stores: TrustStoreLocator | None = None,
         binds: Mapping[int, Bind] | None = None,
         time_scale: float = 1.0,
         access_log: AccessLog | None = None,
@@ -67,6 +69,7 @@ class EdgeProxy:
 
         Args:
             certificates: Finds the files behind `CertificateArn`; needed for HTTPS listeners.
+            trust_stores: Finds the files of trust stores; needed for listeners that verify clients.
             binds: Where declared ports are really bound; one that is not named is bound as declared, on all interfaces.
             time_scale: Every duration of the load balancer times this.
             access_log: Gets a line per request; closed by whoever made it.
@@ -77,6 +80,7 @@ class EdgeProxy:
             resolve_name: Gives the addresses of targets that are registered by name.
         """
         self._certificates = certificates
+        self._trust_stores = trust_stores
         self._binds = dict(binds or {})
         self._time_scale = time_scale
         self._access_log = access_log
@@ -133,7 +137,7 @@ class EdgeProxy:
         """
         async with self._applying:
             compiled = self._compiler.compile(topology, self._groups)
-            tls = {key: self._tls_for(key, wanted) for key, wanted in compiled.listeners.items()}
+            tls = {key: self._tls_for(key, wanted, topology) for key, wanted in compiled.listeners.items()}
             opened = await self._open_new(compiled, tls)
             await self._commit(compiled, opened)
 
@@ -208,22 +212,27 @@ class EdgeProxy:
 
     # ---- applying
 
-    def _tls_for(self, key: ListenerKey, wanted: CompiledListener) -> ListenerTls | None:
+    def _tls_for(self, key: ListenerKey, wanted: CompiledListener, topology: Topology) -> ServerTls | None:
         """The listener's TLS: the one in use if nothing about it was changed."""
         if wanted.listener.protocol != "HTTPS":
             return None
         live = self._listeners.get(key)
         running = self._compiled.listeners.get(key) if self._compiled is not None else None
-        if live is not None and running is not None and _tls_parts(running.listener) == _tls_parts(wanted.listener):
+        parts = tls_parts(wanted.listener, topology)
+        if live is not None and running is not None and tls_parts(running.listener, self.topology) == parts:
             return live.tls
-        if self._certificates is None:
-            raise ConfigError("Certificates", None, "This proxy was given no way to find certificates.")
-        tls = ListenerTls(wanted.listener, self._certificates, before=live.tls if live is not None else None)
+        tls = server_tls(
+            wanted.listener,
+            topology,
+            certificates=self._certificates,
+            trust_stores=self._trust_stores,
+            before=live.tls if live is not None else None,
+        )
         self._shortfalls.tell(tls)
         return tls
 
     async def _open_new(
-        self, compiled: Compiled, tls: Mapping[ListenerKey, ListenerTls | None]
+        self, compiled: Compiled, tls: Mapping[ListenerKey, ServerTls | None]
     ) -> dict[ListenerKey, ListenerSocket]:
         """The listeners that are not open yet, bound but not known to anybody, and all prepared; all or none."""
         opened: dict[ListenerKey, ListenerSocket] = {}
@@ -371,9 +380,3 @@ class EdgeProxy:
 
     def __repr__(self) -> str:
         return f"<EdgeProxy {self.state.value} {list(self._listeners.values())}>"
-
-
-def _tls_parts(listener: Listener) -> tuple[object, ...]:
-    """What of a listener its TLS is made of. Certificate files of one's own do not depend on the hosts."""
-    is_made_here = not all(each.is_file for each in listener.certificates)
-    return listener.certificates, listener.effective_ssl_policy, listener.named_hosts if is_made_here else ()

@@ -13,17 +13,18 @@ memory; so a build that was patched is seen as it is.
 
 from __future__ import annotations
 
+import functools
 import platform
 import ssl
 import warnings
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from edgeproxy.errors import ConfigError
 from edgeproxy.model.security_policy import DEFAULT_POLICY, POLICIES
 from edgeproxy.model.suggestion import closest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from edgeproxy.model.security_policy import SecurityPolicy
 
@@ -36,13 +37,10 @@ _LOWEST: Final = {
     "TLSv1.3": ssl.TLSVersion.TLSv1_3,
 }
 _HIGHEST: Final = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.TLSv1_3}
-_OLD_VERSIONS: Final = {"TLSv1.1": ssl.TLSVersion.TLSv1_1, "TLSv1": ssl.TLSVersion.TLSv1}
+OLD_VERSIONS: Final = {"TLSv1.1": ssl.TLSVersion.TLSv1_1, "TLSv1": ssl.TLSVersion.TLSv1}
 
 _CLASSICAL_GROUPS: Final = ("x25519", "secp256r1", "secp384r1")
 """What a PQ policy offers to clients without ML-KEM."""
-
-_OPENSSL_NAMES: Final = {"secp256r1": "prime256v1"}
-"""What OpenSSL calls a curve where it goes by another name."""
 
 _ML_KEM_SINCE: Final = (3, 5, 0)
 """The version of OpenSSL that has ML-KEM, and X25519MLKEM768 among the groups that it offers by itself."""
@@ -80,11 +78,8 @@ def configure(context: ssl.SSLContext, policy: SecurityPolicy) -> None:
 
 
 def _set_suites(context: ssl.SSLContext, policy: SecurityPolicy) -> None:
-    # TLS 1.0 and 1.1 sign with SHA-1, which OpenSSL allows at security level 0 only.
-    is_old = not _OLD_VERSIONS.keys().isdisjoint(policy.protocols)
     try:
-        # An empty list is refused; where TLS 1.3 is the only version, these are never used.
-        context.set_ciphers(":".join([*(policy.tls12_ciphers or ["DEFAULT"]), f"@SECLEVEL={0 if is_old else 2}"]))
+        context.set_ciphers(cipher_string(policy))
     except ssl.SSLError as error:
         raise ConfigError("SslPolicy", policy.name, f"{_PLATFORM} has no cipher suite of '{policy.name}'.") from error
     set_ciphersuites = getattr(context, "set_ciphersuites", None)  # Python 3.15
@@ -92,10 +87,18 @@ def _set_suites(context: ssl.SSLContext, policy: SecurityPolicy) -> None:
         set_ciphersuites(":".join(policy.tls13_ciphers))
 
 
+def cipher_string(policy: SecurityPolicy) -> str:
+    """The suites up to TLS 1.2 as OpenSSL takes them, with the security level that the policy needs."""
+    # TLS 1.0 and 1.1 sign with SHA-1, which OpenSSL allows at level 0 only.
+    level = 2 if OLD_VERSIONS.keys().isdisjoint(policy.protocols) else 0
+    # An empty list is refused; where TLS 1.3 is the only version, these are never used.
+    return ":".join([*(policy.tls12_ciphers or ["DEFAULT"]), f"@SECLEVEL={level}"])
+
+
 def _set_groups(context: ssl.SSLContext, policy: SecurityPolicy) -> None:
     groups = policy.groups
     if len(groups) == 1:
-        context.set_ecdh_curve(_OPENSSL_NAMES.get(groups[0], groups[0]))
+        context.set_ecdh_curve(groups[0])
     elif groups and _can_set_groups(context):
         if policy.is_post_quantum:
             groups = (*groups, *_CLASSICAL_GROUPS) if _has_ml_kem() else _CLASSICAL_GROUPS
@@ -113,35 +116,59 @@ def _has_ml_kem() -> bool:
 _PLATFORM: Final = f"Python {platform.python_version()} with {' '.join(ssl.OPENSSL_VERSION.split()[:2])}"
 
 
-def shortfalls(policy: SecurityPolicy, context: ssl.SSLContext) -> str:
-    """What a configured context does otherwise than the policy says, in one sentence; "" if nothing.
+class Configured(NamedTuple):
+    """A server's context with a policy and a certificate, as far as it can be looked at.
 
-    Args:
-        policy: What was asked for.
-        context: A server's context with that policy and a certificate; it is asked with handshakes in memory.
+    Attributes:
+        platform: What it is a context of, with versions.
+        chooser: What would have to choose the suites of TLS 1.3 and the groups, and cannot.
+        suites: What it takes, in its order.
+        accepts: Whether a client gets through that speaks nothing newer than a version.
+        has_ml_kem: There is post-quantum key exchange.
+        sets_groups: The policy's groups could be set.
     """
-    found = [*_version_shortfalls(policy, context), *_suite_shortfalls(policy, context)]
-    found += _group_shortfalls(policy, context)
-    return f"{policy.name} is not exact here ({_PLATFORM}): {'; '.join(found)}." if found else ""
+
+    platform: str
+    chooser: str
+    suites: tuple[str, ...]
+    accepts: Callable[[str], bool]
+    has_ml_kem: bool
+    sets_groups: bool
 
 
-def _version_shortfalls(policy: SecurityPolicy, context: ssl.SSLContext) -> Iterator[str]:
-    missing = [each for each in policy.protocols if each in _OLD_VERSIONS and not _accepts(context, each)]
-    if "TLSv1.3" in policy.protocols and not ssl.HAS_TLSv1_3:
-        missing.append("TLSv1.3")
+def python_ssl(context: ssl.SSLContext) -> Configured:
+    """A context of Python's `ssl`."""
+    return Configured(
+        platform=_PLATFORM,
+        chooser="Python before 3.15",
+        suites=tuple(str(suite["name"]) for suite in context.get_ciphers()),
+        accepts=functools.partial(_accepts, context),
+        has_ml_kem=_has_ml_kem(),
+        sets_groups=_can_set_groups(context),
+    )
+
+
+def shortfalls(policy: SecurityPolicy, configured: Configured) -> str:
+    """What a configured context does otherwise than the policy says, in one sentence; "" if nothing."""
+    found = [*_version_shortfalls(policy, configured), *_suite_shortfalls(policy, configured)]
+    found += _group_shortfalls(policy, configured)
+    return f"{policy.name} is not exact here ({configured.platform}): {'; '.join(found)}." if found else ""
+
+
+def _version_shortfalls(policy: SecurityPolicy, configured: Configured) -> Iterator[str]:
+    missing = [each for each in policy.protocols if each in OLD_VERSIONS and not configured.accepts(each)]
     if missing:
         yield f"OpenSSL refuses {' and '.join(missing)}"
 
 
 def _accepts(server_context: ssl.SSLContext, version: str) -> bool:
-    """Whether a client that speaks nothing newer gets through."""
     client_context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client_context.check_hostname = False
     client_context.verify_mode = ssl.CERT_NONE
     client_context.set_ciphers("ALL:@SECLEVEL=0")
     client_context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
     with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
-        client_context.maximum_version = _OLD_VERSIONS[version]
+        client_context.maximum_version = OLD_VERSIONS[version]
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     client = client_context.wrap_bio(to_client, to_server)
     server = server_context.wrap_bio(to_server, to_client, server_side=True)
@@ -162,24 +189,23 @@ def _has_finished(side: ssl.SSLObject) -> bool:
     return True
 
 
-def _suite_shortfalls(policy: SecurityPolicy, context: ssl.SSLContext) -> Iterator[str]:
-    suites = [str(suite["name"]) for suite in context.get_ciphers()]
-    missing = [suite for suite in policy.tls12_ciphers if suite not in suites]
+def _suite_shortfalls(policy: SecurityPolicy, configured: Configured) -> Iterator[str]:
+    missing = [suite for suite in policy.tls12_ciphers if suite not in configured.suites]
     if missing:
         yield f"OpenSSL has no {', '.join(missing)}"
     if "TLSv1.3" not in policy.protocols:
         return
-    wanted, taken = policy.tls13_ciphers, [suite for suite in suites if suite.startswith("TLS_")]
+    wanted, taken = policy.tls13_ciphers, [suite for suite in configured.suites if suite.startswith("TLS_")]
     surplus = [suite for suite in taken if suite not in wanted]
     if surplus:
-        yield f"{' and '.join(surplus)} can be used, too, because Python before 3.15 cannot choose suites of TLS 1.3"
+        yield f"{' and '.join(surplus)} can be used, too, because {configured.chooser} cannot choose suites of TLS 1.3"
     if tuple(suite for suite in taken if suite in wanted) != wanted:
-        yield f"TLS 1.3 prefers {taken[0]} to {wanted[0]}, because Python before 3.15 cannot set that order"
+        yield f"TLS 1.3 prefers {taken[0]} to {wanted[0]}, because {configured.chooser} cannot set that order"
 
 
-def _group_shortfalls(policy: SecurityPolicy, context: ssl.SSLContext) -> Iterator[str]:
-    if policy.is_post_quantum and not _has_ml_kem():
+def _group_shortfalls(policy: SecurityPolicy, configured: Configured) -> Iterator[str]:
+    if policy.is_post_quantum and not configured.has_ml_kem:
         yield "keys are agreed on without ML-KEM, which OpenSSL has since 3.5"
-    elif len(policy.groups) > 1 and not _can_set_groups(context):
+    elif len(policy.groups) > 1 and not configured.sets_groups:
         given = "X25519MLKEM768 is the only PQ group" if policy.is_post_quantum else "the curves are OpenSSL's"
-        yield f"{given}, because Python before 3.15 cannot set a list of groups"
+        yield f"{given}, because {configured.chooser} cannot set a list of groups"

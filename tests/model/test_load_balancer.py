@@ -11,6 +11,7 @@ from edgeproxy.model.attributes import attributes_from
 from edgeproxy.model.condition import RuleCondition
 from edgeproxy.model.listener import Certificate, Listener
 from edgeproxy.model.load_balancer import SPECS, LoadBalancer, LoadBalancerSettings
+from edgeproxy.model.mutual_authentication import MutualAuthentication
 from edgeproxy.model.rule import Rule
 
 Read = Callable[[Callable[[], Any]], list[tuple[str, str]]]
@@ -189,3 +190,19 @@ def test_fips_policies_do_not_mix_with_others(refusals: Read) -> None:
     assert [("Listeners[2].SslPolicy", reason)] == refusals(with_policies(other, fips))
     assert [("Listeners[1].SslPolicy", reason)] == refusals(with_policies(fips, None))
     assert [] == refusals(with_policies(fips, fips)) == refusals(with_policies(other, None))
+
+
+@pytest.mark.conformance("Mutual TLS", "two listeners of a load balancer may verify", "load-balancer-limits")
+def test_two_listeners_may_verify_clients(codes: ReadCodes) -> None:
+    verify = MutualAuthentication(mode="verify", trust_store_arn="ca")
+    passthrough = MutualAuthentication(mode="passthrough")
+
+    def with_modes(*modes: MutualAuthentication) -> Callable[[], Any]:
+        listeners = tuple(
+            msgspec.structs.replace(listener(port, certificates=1), mutual_authentication=mode)
+            for port, mode in enumerate(modes, 443)
+        )
+        return lambda: LoadBalancer(name="a", listeners=listeners)
+
+    assert [] == codes(with_modes(verify, verify, passthrough))
+    assert ["TooManyListeners"] == codes(with_modes(verify, verify, verify))

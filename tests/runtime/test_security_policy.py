@@ -13,7 +13,7 @@ import trustme
 
 from edgeproxy.errors import ConfigError
 from edgeproxy.model.security_policy import POLICIES, TLS13
-from edgeproxy.runtime.security_policy import configure, security_policy, shortfalls
+from edgeproxy.runtime.security_policy import configure, python_ssl, security_policy, shortfalls
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -208,7 +208,7 @@ def test_a_policy_of_which_openssl_has_nothing_is_refused() -> None:
 
 def said(name: str, context: ssl.SSLContext | None = None) -> str:
     policy = POLICIES[f"ELBSecurityPolicy-{name}"]
-    return shortfalls(policy, context or CONTEXTS[policy.name])
+    return shortfalls(policy, python_ssl(context or CONTEXTS[policy.name]))
 
 
 @pytest.mark.parametrize("name", ["2016-08", "FS-1-1-2019-08", "TLS-1-2-2017-01"])
@@ -221,7 +221,7 @@ def test_absent_suites_are_named() -> None:
     policy = POLICIES["ELBSecurityPolicy-2016-08"]
     wider = policy._replace(ciphers=(*policy.ciphers, "UNHEARD-OF"))
 
-    assert shortfalls(wider, CONTEXTS[policy.name]).endswith(": OpenSSL has no UNHEARD-OF.")
+    assert shortfalls(wider, python_ssl(CONTEXTS[policy.name])).endswith(": OpenSSL has no UNHEARD-OF.")
 
 
 def test_refused_versions_are_named() -> None:
