@@ -266,7 +266,7 @@ class MutualTlsTransport(asyncio.Transport, asyncio.Protocol):
         if self._is_closing or not data:
             return
         try:
-            self._tls.connection.send(bytes(data))
+            self._tls.connection.sendall(data)  # one record a call otherwise: pyOpenSSL writes in part
         except SSL.Error:
             self.abort()
             return

@@ -62,7 +62,7 @@ class ClientAuthority:
         certificate: The authority's own.
     """
 
-    def __init__(self, name: str, *, above: ClientAuthority | None = None, **options: Any) -> None:
+    def __init__(self, name: str | x509.Name, *, above: ClientAuthority | None = None, **options: Any) -> None:
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.above = above
         self.name = named(name)
