@@ -208,6 +208,7 @@ class ListenerSocket:
             "Listener %s:%d refused the client %s:%d%s: %s",
             *(self.protocol, self.port, *handshake.client, subject),
             status if reason == status else f"{status}, {reason}",
+            extra={"event": "tls_refused"},
         )
 
     def on_closed(self, connection: ClientConnection) -> None:

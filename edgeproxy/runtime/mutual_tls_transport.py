@@ -263,7 +263,7 @@ class MutualTlsTransport(asyncio.Transport, asyncio.Protocol):
 
     def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
         """Encrypts and sends."""
-        if self._is_closing or not data:
+        if not data or self.is_closing():
             return
         try:
             self._tls.connection.sendall(data)  # one record a call otherwise: pyOpenSSL writes in part

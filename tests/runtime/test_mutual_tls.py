@@ -20,9 +20,9 @@ from edgeproxy.errors import ConfigError
 from edgeproxy.runtime.listener import ListenerSocket
 from edgeproxy.runtime.proxy import EdgeProxy
 from tests.helpers.client_authority import FUTURE, PAST, ClientAuthority, ClientLeaf
-from tests.helpers.conversation import connect, request
+from tests.helpers.conversation import Conversation, connect, request
 from tests.helpers.proxies import RunningProxy, answering_itself, forwarding_to, running, topology
-from tests.helpers.targets import ScriptedTarget, answering
+from tests.helpers.targets import Script, ScriptedTarget, answering
 from tests.helpers.wait import until
 
 if TYPE_CHECKING:
@@ -452,6 +452,28 @@ async def test_suites_and_order_of_tls_13_are_exact_here(room: Room) -> None:
 
     assert facts is not None
     assert ("TLSv1.3", "TLS_AES_128_GCM_SHA256", "Success") == (facts.protocol, facts.cipher, facts.verify_status)
+
+
+@pytest.mark.both_loops
+async def test_large_bodies_pass_both_ways(room: Room) -> None:
+    """Larger than all buffers on the way, so that everybody has to wait for everybody."""
+    large = b"0123456789abcdef" * (1 << 18)
+    async with (
+        ScriptedTarget(echoing(len(large))) as target,
+        room.running(forwarding_to(target.port)) as edgeproxy,
+    ):
+        client = await edgeproxy.connect(443, tls=room.client(ROOT.issue("joe")), server_name="a.test")
+        answer = await client.ask("POST /", body=large)
+
+    assert large == answer.body
+
+
+def echoing(size: int) -> Script:
+    async def script(conversation: Conversation, head: bytes) -> None:
+        body = await conversation.read_exactly(size)
+        await conversation.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + body)
+
+    return script
 
 
 # ---- files
