@@ -54,7 +54,7 @@ class ListenerSocket:
         client_keep_alive: Seconds that a client connection may last.
         is_draining: Every response closes its connection.
         connections: The open client connections.
-        handshakes: Those that ask for a client certificate and are not over.
+        handshakes: Those that ask for a client certificate and have not led to a connection.
         handshake_seconds: How long one may take.
     """
 

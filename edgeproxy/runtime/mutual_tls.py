@@ -155,19 +155,19 @@ class _Trust(NamedTuple):
         try:
             return self.locator.locate_trust_store(self.store)
         except ConfigError as error:
-            raise self._in_listener(error) from error
+            raise _in_listener(error) from error
 
     def read(self) -> TrustedAuthorities:
+        files = self.files()
         try:
-            return read_trust_store(self.files(), advertises_names=self.advertises_names)
+            return read_trust_store(files, advertises_names=self.advertises_names)
         except ConfigError as error:
-            raise self._in_listener(error) from error
+            raise _in_listener(error) from error
 
-    def _in_listener(self, error: ConfigError) -> ConfigError:
-        """The listener names the trust store and holds no fields of it."""
-        if error.path.startswith("MutualAuthentication"):
-            return error
-        return ConfigError("MutualAuthentication.TrustStoreArn", error.value, error.reason, code=error.code)
+
+def _in_listener(error: ConfigError) -> ConfigError:
+    """The listener names the trust store and holds no fields of it."""
+    return ConfigError("MutualAuthentication.TrustStoreArn", error.value, error.reason, code=error.code)
 
 
 class _Contexts:

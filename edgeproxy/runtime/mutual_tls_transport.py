@@ -158,6 +158,7 @@ class MutualTlsTransport(asyncio.Transport, asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """TCP is gone."""
         self._stop_timer()
+        self._listener.handshakes.discard(self)
         self._is_closing = True
         if self._is_established:
             self._protocol.connection_lost(exc)
@@ -203,7 +204,6 @@ class MutualTlsTransport(asyncio.Transport, asyncio.Protocol):
     def _fail(self, reason: str) -> None:
         self._has_failed = True
         self.reason = reason
-        self._listener.handshakes.discard(self)
         self._listener.on_handshake_failed(self)
 
     def _end_after_alert(self) -> None:
@@ -285,9 +285,9 @@ class MutualTlsTransport(asyncio.Transport, asyncio.Protocol):
         self._tcp.close()
 
     def abort(self) -> None:
-        """Closes at once."""
+        """Closes at once; a handshake that we end ourselves has not failed."""
         self._is_closing = True
-        self._listener.handshakes.discard(self)
+        self._has_failed = not self._is_established
         self._tcp.abort()
 
     def is_closing(self) -> bool:

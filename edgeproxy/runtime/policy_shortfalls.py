@@ -12,16 +12,18 @@ _log = logging.getLogger("edgeproxy")
 
 
 class PolicyShortfalls:
-    """The policies that were looked at."""
+    """The policies that were looked at, in each library."""
 
     def __init__(self) -> None:
-        self._names: set[str] = set()
+        self._seen: set[tuple[type, str]] = set()
 
     def tell(self, tls: ServerTls) -> None:
         """A listener is going to use this."""
-        if tls.policy.name in self._names:
+        # Mutual TLS comes from another library, with an OpenSSL of its own.
+        key = (type(tls), tls.policy.name)
+        if key in self._seen:
             return
-        self._names.add(tls.policy.name)
+        self._seen.add(key)
         sentence = tls.shortfalls()
         if sentence:
             _log.info("%s", sentence)

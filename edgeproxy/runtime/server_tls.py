@@ -44,7 +44,7 @@ class Accepts(Protocol):
     """The listener, as its TLS sees it."""
 
     handshakes: set[Handshake]
-    """Those that go on."""
+    """Those that go on, and those that have failed whose connections are not gone yet."""
     handshake_seconds: float
     """How long one may take."""
 

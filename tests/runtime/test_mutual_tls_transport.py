@@ -94,9 +94,9 @@ async def listening(tmp_path: Path) -> AsyncIterator[Listening]:
     found.port = server.sockets[0].getsockname()[1]
     async with server:
         yield found
-    for connection in found.connections:
-        if connection.events:
-            connection.transport.abort()
+        for connection in found.connections:
+            if connection.events:
+                connection.transport.abort()
 
 
 def listener(mutual: MutualAuthentication) -> Listener:
@@ -309,6 +309,7 @@ async def test_a_handshake_that_is_aborted_is_nobodys_failure(listening: Listeni
     handshake.abort()
     writer.close()
     await until(lambda: not listening.handshakes)
+    assert [] == listening.failed
 
 
 SERVER_HELLO = b"\x16\x03\x03\x00\x51\x02\x00\x00\x4d\x03\x03" + bytes(32)

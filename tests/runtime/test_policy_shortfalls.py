@@ -20,10 +20,15 @@ class Tls:
         return self._sentence
 
 
+class Mutual(Tls):
+    """Another library."""
+
+
 def test_each_policy_is_spoken_of_once(caplog: pytest.LogCaptureFixture) -> None:
     shortfalls = PolicyShortfalls()
     with caplog.at_level("INFO"):
         for policy, sentence in (("2016-08", "a"), ("FS-2018-06", "b"), ("2016-08", "a"), ("2015-05", "")):
             shortfalls.tell(Tls(policy, sentence))  # type: ignore[arg-type]
+        shortfalls.tell(Mutual("2016-08", "c"))  # type: ignore[arg-type]
 
-    assert ["a", "b"] == caplog.messages
+    assert ["a", "b", "c"] == caplog.messages
