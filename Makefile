@@ -4,13 +4,15 @@
 #   make test         lint, types, layering contracts, the whole test suite
 #   make lint         the first three alone
 #   make conformance  write CONFORMANCE.md from the tests' markers
+#   make metrics      write METRICS.md from the table in the code
 #   make bench        measure, here, beside other proxies
+#   make soak         100,000 requests under random faults, each accounted for exactly once
 #   make clean        remove what the above have made
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint bench conformance clean
+.PHONY: run test lint bench soak conformance metrics clean
 .DEFAULT_GOAL := test
 
 run: .venv/installed
@@ -28,9 +30,15 @@ lint: .venv/installed-test
 conformance: .venv/installed-test
 	$(BIN)/python tests/conformance_report.py
 
+metrics: .venv/installed-test
+	$(BIN)/python tests/metrics_table.py
+
 bench: .venv/installed-test
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
 	$(BIN)/python -m tests.bench
+
+soak: .venv/installed-test
+	$(BIN)/python -m tests.end_to_end.soak
 
 clean:
 	rm -rf .venv dist build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

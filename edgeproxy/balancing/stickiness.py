@@ -31,6 +31,7 @@ from edgeproxy.balancing.sticky_token import APPLICATION, MARK_BYTES, TARGET, TA
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from typing import Literal
 
     from edgeproxy.balancing.group import TargetGroupState
     from edgeproxy.balancing.sticky_token import TokenSealer, TokenShape
@@ -172,7 +173,15 @@ class Reception(NamedTuple):
 
 
 class TargetStickiness(Protocol):
-    """Target stickiness of one group on one listener."""
+    """Target stickiness of one group on one listener.
+
+    Attributes:
+        kind: The value of the attribute `stickiness.type`.
+    """
+
+    @property
+    def kind(self) -> Literal["lb_cookie", "app_cookie"]:
+        """See the class."""
 
     def receive(self, visit: Visit) -> Reception:
         """Where the request's cookies lead."""
@@ -193,6 +202,8 @@ class DurationStickiness:
         duration: Seconds without a request after which the client may move.
         is_https: The listener's protocol.
     """
+
+    kind: Final = "lb_cookie"
 
     def __init__(self, group: TargetGroupState, sealer: TokenSealer, duration: float, *, is_https: bool) -> None:
         self._marks = _Marks(group)
@@ -239,6 +250,8 @@ class ApplicationStickiness:
         cookie_name: The application's cookie; compared with case (unconfirmed).
         duration: Seconds without a request after which the client may move.
     """
+
+    kind: Final = "app_cookie"
 
     def __init__(self, group: TargetGroupState, sealer: TokenSealer, cookie_name: str, duration: float) -> None:
         self._marks = _Marks(group, _SHORT_MARK)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 from typing import Final
 
+from edgeproxy.model import ids
 from edgeproxy.model.target import TargetHealth, TargetHealthState
 
 REGISTERING: Final = TargetHealth(
@@ -91,8 +92,7 @@ class TargetState:
     @address.setter
     def address(self, address: str | None) -> None:
         self._address = address
-        host = address or self.id
-        self.label = f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+        self.label = ids.endpoint(address or self.id, self.port)
 
     def __repr__(self) -> str:
         return f"<TargetState {self.group_name} {self.label} {self.health.state} outstanding={self.outstanding}>"

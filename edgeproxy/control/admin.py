@@ -5,6 +5,7 @@
 | `/_edgeproxy/health` | listeners and target health as JSON; 200 while running, 503 while starting or draining |
 | `/_edgeproxy/state` | the configuration that serves, in AWS's names |
 | `/_edgeproxy/ca.pem` | the development CA's certificate |
+| `/_edgeproxy/requests` | recent requests as JSON lines; `?follow=1` streams those to come (`live_requests.py`) |
 | `/metrics` | counters in Prometheus's text format |
 
 Importing this module imports aiohttp, which takes longer than everything else edgeproxy starts with. So it is imported
@@ -20,6 +21,7 @@ from aiohttp import web
 
 from edgeproxy.control.addresses import Address
 from edgeproxy.control.admin_documents import health_document, state_document
+from edgeproxy.control.live_requests import LiveRequests
 from edgeproxy.errors import BindError
 
 if TYPE_CHECKING:
@@ -29,7 +31,10 @@ if TYPE_CHECKING:
 
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-PATHS = ("/_edgeproxy/health", "/_edgeproxy/state", "/_edgeproxy/ca.pem", "/metrics")
+PATHS = ("/_edgeproxy/health", "/_edgeproxy/state", "/_edgeproxy/ca.pem", "/_edgeproxy/requests", "/metrics")
+
+STOP_SECONDS = 2.0
+"""How long a stop waits for answers that are under way; a stream whose reader does not read is cut then."""
 
 
 class AdminEndpoint:
@@ -52,8 +57,11 @@ class AdminEndpoint:
     def application(self) -> web.Application:
         """The paths and their handlers."""
         application = web.Application(middlewares=[_answer_errors_in_json])
-        for path, handler in zip(PATHS, (self._health, self._state, self._ca, self._counters), strict=True):
+        live = LiveRequests(self._proxy.requests)
+        handlers = (self._health, self._state, self._ca, live.answer, self._counters)
+        for path, handler in zip(PATHS, handlers, strict=True):
             application.router.add_get(path, handler)
+        application.on_shutdown.append(self._dismiss_followers)
         return application
 
     async def start(self, address: Address) -> Address:
@@ -62,7 +70,9 @@ class AdminEndpoint:
         Raises:
             BindError: The port is taken or forbidden.
         """
-        self._runner = web.AppRunner(self.application(), access_log=None, handle_signals=False)
+        self._runner = web.AppRunner(
+            self.application(), access_log=None, handle_signals=False, shutdown_timeout=STOP_SECONDS
+        )
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, address.host, address.port).start()
@@ -77,6 +87,9 @@ class AdminEndpoint:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+
+    async def _dismiss_followers(self, _application: web.Application) -> None:
+        self._proxy.requests.close()
 
     async def _health(self, _request: web.Request) -> web.Response:
         document = health_document(self._proxy)

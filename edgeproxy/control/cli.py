@@ -109,6 +109,12 @@ def main() -> None:
     "--access-log", metavar="FILE", default="-", help="Where it goes; `-` is standard output, or `off`.  [default: -]"
 )
 @option(
+    "--connection-log",
+    metavar="FILE",
+    default="off",
+    help="A line per client connection; `-` is standard output.  [default: off]",
+)
+@option(
     "--health-check-log",
     metavar="FILE",
     default="off",
@@ -125,7 +131,11 @@ def main() -> None:
 )
 @log_format_option
 def run(**options: Any) -> None:
-    """Run what the configuration file says, or a load balancer for the given targets."""
+    """Run what the configuration file says, or a load balancer for the given targets.
+
+    SIGHUP reads the file again. SIGUSR1 completes the log files in the directories that access_logs.s3.bucket and its
+    like name, instead of at the end of their five minutes. SIGTERM and SIGINT stop, the second time at once.
+    """
     from edgeproxy.control.run_command import RunOptions, run_until_stopped  # noqa: PLC0415 - see the module docstring
 
     options["config"] = config_file(options["config"]) if not options["target"] else options["config"]
@@ -188,6 +198,43 @@ def health(admin: Address | None, as_json: bool) -> None:
         click.echo("The admin endpoint is off (--admin off), so nothing can be asked.", err=True)
         raise SystemExit(ExitCode.NOT_FINE)
     raise SystemExit(health_view.show(admin, as_json=as_json))
+
+
+@main.command()
+@admin_option
+@option("--status", multiple=True, metavar="STATUS", help="Only these: 404, 5xx, 200-299; a list with commas.")
+@option("--method", multiple=True, metavar="METHOD", help="Only these methods.")
+@option("--host", multiple=True, metavar="NAME", help="Only requests for this host; * and ? as in a rule.")
+@option("--path", multiple=True, metavar="PATH", help="Only requests for this path; * and ? as in a rule.")
+@option("--rule", multiple=True, metavar="PRIORITY", help="Only what this rule answered; `default` for the default.")
+@option(
+    "--target",
+    verb="logs",
+    multiple=True,
+    metavar="TARGET",
+    help="Only what went to this target (ADDRESS:PORT) or target group; * and ? as in a rule.",
+)
+@option("--slow", metavar="DURATION", help="Only what took at least so long, from arrival to end: 100ms, 1.5s, 2m.")
+@option("--json", "as_json", is_flag=True, help="The admin endpoint's JSON lines as they are.")
+def logs(admin: Address | None, as_json: bool, slow: str | None, **filters: tuple[str, ...]) -> None:
+    """Follow the requests of the edgeproxy that runs, until one of the two ends.
+
+    A terminal gets coloured lines; anything else gets columns with tabs between them: time, client, method, host, path
+    with query, rule, target, status, the three times of the access log, why.
+    """
+    from edgeproxy.control import logs_command  # noqa: PLC0415 - see the module docstring
+    from edgeproxy.control.request_filter import RequestFilter  # noqa: PLC0415
+
+    wanted = [(name, value) for name, values in filters.items() for value in values]
+    wanted += [("slow", slow)] if slow is not None else []
+    try:
+        RequestFilter(wanted)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    if admin is None:
+        click.echo("The admin endpoint is off (--admin off), so nothing can be followed.", err=True)
+        raise SystemExit(ExitCode.NOT_FINE)
+    raise SystemExit(logs_command.run(admin, wanted, as_json=as_json))
 
 
 @main.command()

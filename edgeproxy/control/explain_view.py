@@ -89,6 +89,8 @@ def lines_of(found: Explanation) -> Iterator[str]:
     yield f"listener {found.listener} of {found.load_balancer}"
     if found.certificate:
         yield f"certificate: {found.certificate}"
+    if found.classification:
+        yield f"desync mitigation: {found.classification}"
     if found.refusal:
         yield f"answered with {found.status} before any rule is asked: {found.refusal}"
     else:

@@ -16,12 +16,14 @@ from edgeproxy.control.explain_certificate import presented_certificate
 from edgeproxy.control.explain_target import Situation, target_lines
 from edgeproxy.errors import ProtocolError
 from edgeproxy.exchange.actions import MAX_LOCATION, redirect_input
+from edgeproxy.exchange.desync_mode import DesyncMode
 from edgeproxy.exchange.forwarding import RequestForwarding
 from edgeproxy.exchange.outcome import STATUS, Outcome
 from edgeproxy.exchange.refusal import refusal_of
 from edgeproxy.exchange.response_headers import SERVER
 from edgeproxy.exchange.trace import TraceIds
 from edgeproxy.exchange.transforming import transform_input
+from edgeproxy.protocol.judgement import UnreadableRequestError
 from edgeproxy.rules.explain import explain_rules
 from edgeproxy.rules.facts import WithoutDroppedHeaders
 from edgeproxy.rules.normalise import normalise_path
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from edgeproxy.model.load_balancer import LoadBalancer
     from edgeproxy.model.rule import Rule
     from edgeproxy.model.topology import Topology
+    from edgeproxy.protocol.desync import Verdict
     from edgeproxy.protocol.message import RequestHead
     from edgeproxy.rules.explain import RuleVerdict
     from edgeproxy.rules.transform import Transformed
@@ -138,6 +141,8 @@ class Explanation(_Part, frozen=True):
         load_balancer: The name.
         listener: `HTTP:80`.
         certificate: Which one an HTTPS listener presents, and why.
+        classification: What desync mitigation calls it and what follows, such as `Ambiguous/SuspiciousHeader: both
+            connections close behind the response`; "" for a compliant request.
         refusal: Why it is answered before any rule is asked.
         status: Of an answer by the load balancer itself.
         path: What rules see, where that differs from what was sent.
@@ -160,6 +165,7 @@ class Explanation(_Part, frozen=True):
     load_balancer: str
     listener: str
     certificate: str = ""
+    classification: str = ""
     refusal: str = ""
     status: int = 0
     path: str = ""
@@ -215,12 +221,16 @@ def explain(
 
 def _readable_head(question: Question, load_balancer: LoadBalancer, found: dict[str, Any]) -> RequestHead | None:
     """The request as rules see it; None if it is answered before."""
+    mode = DesyncMode(load_balancer.settings.desync_mitigation_mode)
     try:
         head = question.head()
     except ProtocolError as error:
-        found |= {"refusal": error.fault, "status": error.status}
+        verdict = error.verdict if isinstance(error, UnreadableRequestError) else None
+        found |= {"refusal": error.fault, "status": error.status, "classification": _classification(verdict, mode)}
         return None
-    outcome = refusal_of(head, allows_several_hosts=load_balancer.settings.preserve_host_header)
+    found["classification"] = _classification(head.verdict, mode)
+    allows_several_hosts = load_balancer.settings.preserve_host_header
+    outcome = refusal_of(head, allows_several_hosts=allows_several_hosts, desync_mode=mode)
     if outcome is not None:
         found |= {"refusal": outcome.value, "status": STATUS[outcome]}
         return None
@@ -232,6 +242,18 @@ def _readable_head(question: Question, load_balancer: LoadBalancer, found: dict[
         found["path"] = path
     head.path = path
     return head
+
+
+def _classification(verdict: Verdict | None, mode: DesyncMode) -> str:
+    """What the access log would say of a request, and what the mode makes of it."""
+    if verdict is None:
+        return ""
+    consequence = "it is forwarded"
+    if mode.blocks(verdict):
+        consequence = "it is not forwarded"
+    elif mode.closes_after(verdict):
+        consequence = "both connections close behind the response"
+    return f"{verdict.name}/{verdict.reason}: in {mode.value} mode {consequence}"
 
 
 def _explain_routing(

@@ -19,14 +19,16 @@ ADMIN_DEFAULT = "127.0.0.1:4580"
 Parsed = TypeVar("Parsed")
 
 
-def option(*declarations: str, **settings: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def option(*declarations: str, verb: str = "", **settings: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """A click option that the environment variable `EDGEPROXY_<OPTION>` sets, too.
 
     The variable carries no verb, so that one environment serves `run` and `health` alike; click's own
-    `auto_envvar_prefix` would make it `EDGEPROXY_RUN_<OPTION>`.
+    `auto_envvar_prefix` would make it `EDGEPROXY_RUN_<OPTION>`. Only where two verbs mean different things by one name
+    the later one says its `verb`: what `run --target` forwards to must not become a filter of `logs --target`.
     """
     long_name = max((name for name in declarations if name.startswith("--")), key=len)
-    variable = "EDGEPROXY_" + long_name.removeprefix("--").replace("-", "_").upper()
+    words = [verb, long_name.removeprefix("--")] if verb else [long_name.removeprefix("--")]
+    variable = "_".join(["edgeproxy", *words]).replace("-", "_").upper()
     return click.option(*declarations, envvar=variable, show_envvar=True, **settings)
 
 

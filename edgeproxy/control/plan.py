@@ -32,6 +32,7 @@ class Plan:
         time_scale: What every duration of the load balancer is multiplied with.
         admin: Where the admin endpoint listens; None for nowhere.
         access_log: `-` for standard output, `off`, or a file's path.
+        connection_log: `-` for standard output, `off`, or a file's path.
         health_check_log: `-` for standard output, `off`, or a file's path.
         drain_seconds: How long running requests may take to finish once a signal asked to stop.
     """
@@ -47,6 +48,7 @@ class Plan:
     binds: Mapping[int, Address] = dataclasses.field(default_factory=dict)
     time_scale: float = 1.0
     access_log: str = "-"
+    connection_log: str = "off"
     health_check_log: str = "off"
     drain_seconds: float = 30.0
 

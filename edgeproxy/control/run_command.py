@@ -44,6 +44,7 @@ class RunOptions:
     certs_dir: Path
     drain_seconds: float
     log_format: LogFormat
+    connection_log: str = "off"
     health_check_log: str = "off"
 
     def check(self) -> None:
@@ -71,6 +72,7 @@ class RunOptions:
             "binds": dict(self.bind),
             "time_scale": self.time_scale,
             "access_log": self.access_log,
+            "connection_log": self.connection_log,
             "health_check_log": self.health_check_log,
             "drain_seconds": self.drain_seconds,
         }

@@ -12,7 +12,6 @@ import functools
 import importlib
 import logging
 import signal
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,12 +20,13 @@ from edgeproxy.control.certificate_locator import FileCertificateLocator
 from edgeproxy.control.config.watch import watch
 from edgeproxy.control.exit_codes import ExitCode
 from edgeproxy.control.output import event
-from edgeproxy.control.signals import StopSignals
+from edgeproxy.control.signals import StopSignals, answering
 from edgeproxy.control.stickiness_key import stickiness_key
 from edgeproxy.control.store import Store
 from edgeproxy.control.trust_store_locator import FileTrustStoreLocator
 from edgeproxy.errors import BindError, ConfigError, EdgeProxyError
 from edgeproxy.runtime.access_log import AccessLog
+from edgeproxy.runtime.log_writer import Descriptor
 from edgeproxy.runtime.proxy import Bind, EdgeProxy
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from edgeproxy.control.plan import Plan
 
 logger = logging.getLogger(__name__)
+
+STANDARD_OUTPUT = 1
 
 
 async def serve(plan: Plan, *, on_started: Callable[[EdgeProxy], object] | None = None) -> ExitCode:
@@ -52,9 +54,15 @@ async def serve(plan: Plan, *, on_started: Callable[[EdgeProxy], object] | None 
     try:
         with (
             log_to("--access-log", plan.access_log) as access_log,
+            log_to("--connection-log", plan.connection_log) as connection_log,
             log_to("--health-check-log", plan.health_check_log) as health_check_log,
         ):
-            return await _run(_proxy(plan, access_log, health_check_log), plan, signals, on_started)
+            proxy = _proxy(
+                plan, access_log=access_log, connection_log=connection_log, health_check_log=health_check_log
+            )
+            # Until the very end: without a handler this signal kills.
+            async with answering(signal.SIGUSR1, lambda: _deliver_logs(proxy)):
+                return await _run(proxy, plan, signals, on_started)
     except EdgeProxyError as error:
         return _report(error, plan)
     finally:
@@ -94,15 +102,21 @@ def log_to(option: str, place: str) -> Iterator[AccessLog | None]:
         return
     with contextlib.ExitStack() as stack:
         try:
-            stream = sys.stdout if place == "-" else stack.enter_context(Path(place).open("a", encoding="utf-8"))
+            number = STANDARD_OUTPUT if place == "-" else _open_file(Path(place), stack)
         except OSError as error:
             raise ConfigError(option, place, f"'{place}' cannot be opened: {error.strerror}.") from error
-        access_log = AccessLog(stream)
+        access_log = AccessLog(Descriptor(number))
         stack.callback(access_log.close)
         yield access_log
 
 
-def _proxy(plan: Plan, access_log: AccessLog | None, health_check_log: AccessLog | None) -> EdgeProxy:
+def _open_file(path: Path, stack: contextlib.ExitStack) -> int:
+    return stack.enter_context(path.open("ab", buffering=0)).fileno()
+
+
+def _proxy(
+    plan: Plan, *, access_log: AccessLog | None, connection_log: AccessLog | None, health_check_log: AccessLog | None
+) -> EdgeProxy:
     topology = plan.loaded.topology
     certificates = FileCertificateLocator(
         plan.base_dir, plan.certs_dir, plan.names, account_id=topology.account_id, region=topology.region
@@ -113,6 +127,7 @@ def _proxy(plan: Plan, access_log: AccessLog | None, health_check_log: AccessLog
         binds={declared: Bind(address.host, address.port) for declared, address in plan.binds.items()},
         time_scale=plan.time_scale,
         access_log=access_log,
+        connection_log=connection_log,
         health_check_log=health_check_log,
         stickiness_key=functools.partial(stickiness_key, plan.certs_dir),
     )
@@ -162,20 +177,17 @@ def _metrics(proxy: EdgeProxy) -> bytes:
 async def _reloading(proxy: EdgeProxy, plan: Plan) -> AsyncIterator[None]:
     """SIGHUP and changes of the file make the store read the configuration again."""
     store = Store(proxy, load=plan.load)
-    loop = asyncio.get_running_loop()
-    async with asyncio.TaskGroup() as tasks:
-        reloads: set[asyncio.Task[bool]] = set()
-
-        def on_hangup() -> None:
-            task = tasks.create_task(store.reload())
-            reloads.add(task)
-            task.add_done_callback(reloads.discard)
-
-        loop.add_signal_handler(signal.SIGHUP, on_hangup)
+    async with answering(signal.SIGHUP, store.reload), asyncio.TaskGroup() as tasks:
         watching = tasks.create_task(watch(plan.watched, store.reload)) if plan.watched is not None else None
         try:
             yield
         finally:
-            loop.remove_signal_handler(signal.SIGHUP)
-            for task in (*reloads, *([watching] if watching is not None else [])):
-                task.cancel()
+            if watching is not None:
+                watching.cancel()
+
+
+async def _deliver_logs(proxy: EdgeProxy) -> None:
+    if await proxy.deliver_logs():
+        logger.info("The logs so far are complete.", extra=event("logs_delivered"))
+    else:
+        logger.warning("The logs so far are not complete yet: what they are written to takes too long.")

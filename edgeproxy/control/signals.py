@@ -1,17 +1,18 @@
-"""What the process does when it is told to stop or to read its configuration again."""
+"""What the process does when it is told to stop, or to do something else meanwhile."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgeproxy.control.output import event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable, Coroutine
 
 logger = logging.getLogger(__name__)
 
@@ -50,3 +51,30 @@ class StopSignals:
     async def wait(self) -> None:
         """Until the first one arrives."""
         await self._requested.wait()
+
+
+@contextlib.asynccontextmanager
+async def answering(number: signal.Signals, act: Callable[[], Coroutine[Any, Any, object]]) -> AsyncIterator[None]:
+    """Does something at every signal of this number that comes while the block runs; what is not done then is ended."""
+    loop = asyncio.get_running_loop()
+    running: set[asyncio.Task[object]] = set()
+
+    def on_signal() -> None:
+        task = loop.create_task(act())
+        running.add(task)
+        task.add_done_callback(on_done)
+
+    def on_done(task: asyncio.Task[object]) -> None:
+        running.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            logger.error("What %s asked for went wrong.", number.name, exc_info=task.exception())
+
+    loop.add_signal_handler(number, on_signal)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(number)
+        for task in running:
+            task.cancel()
+        if running:
+            await asyncio.wait(running)

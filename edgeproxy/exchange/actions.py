@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from edgeproxy.exchange.forwarding import split_host
 from edgeproxy.exchange.outcome import Outcome
-from edgeproxy.exchange.replies import encode_redirect, encode_reply
+from edgeproxy.exchange.replies import Reply, redirect
 from edgeproxy.protocol.message import ascii_lower
 from edgeproxy.rules.rewrite import compile_redirect
 
@@ -102,48 +102,23 @@ class RedirectAction:
             exchange.fail(Outcome.REDIRECT_TOO_LONG)
             return
         exchange.redirect_url = location
-        exchange.reply(
-            self._status,
-            encode_redirect(
-                self._status,
-                location,
-                date=exchange.context.clock.http_date(),
-                keep_alive=exchange.keeps_client,
-                is_head=head.method == "HEAD",
-                added=exchange.context.response_headers,
-            ),
-            Outcome.REDIRECTED,
-        )
+        exchange.reply(redirect(self._status, location), Outcome.REDIRECTED)
 
 
 class FixedResponseAction:
     """Answers with a configured status, type and body."""
 
-    __slots__ = ("_body", "_content_type", "_status", "priority")
+    __slots__ = ("_reply", "priority")
 
     def __init__(self, priority: str, config: FixedResponseConfig) -> None:
         self.priority = priority
-        self._status = int(config.status_code)
+        status = int(config.status_code)
         # A 204 ends with its head (RFC 9110 section 15.3.5): a body would be read as the next response.
-        self._body = b"" if self._status == 204 else (config.message_body or "").encode()
+        body = b"" if status == 204 else (config.message_body or "").encode()
         # The suffix was observed for text/plain; for the other types it is assumed (unconfirmed).
-        self._content_type = f"{config.content_type or 'text/plain'}; charset=utf-8"
+        self._reply = Reply(status, f"{config.content_type or 'text/plain'}; charset=utf-8", body)
 
     def perform(self, exchange: Exchange) -> None:
         """Answers with what was configured."""
-        head = exchange.head
-        assert head is not None
         exchange.actions += "fixed-response"
-        exchange.reply(
-            self._status,
-            encode_reply(
-                self._status,
-                date=exchange.context.clock.http_date(),
-                content_type=self._content_type,
-                body=self._body,
-                keep_alive=exchange.keeps_client,
-                is_head=head.method == "HEAD",
-                added=exchange.context.response_headers,
-            ),
-            Outcome.FIXED_RESPONSE,
-        )
+        exchange.reply(self._reply, Outcome.FIXED_RESPONSE)

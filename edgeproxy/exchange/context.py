@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from edgeproxy.exchange.desync_mode import DesyncMode
 from edgeproxy.exchange.response_headers import UNCHANGED, ResponseHeaders
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class ExchangeContext(msgspec.Struct, frozen=True, kw_only=True, gc=True):
         dialer: Where connections to targets come from.
         ledger: Who is told when an exchange has ended.
         clock: What time it is for people.
+        desync_mode: What follows from a desync verdict.
         response_headers: What is put on every response.
         allows_several_hosts: Requests with more than one Host header are served; rules look at the first.
     """
@@ -37,5 +39,6 @@ class ExchangeContext(msgspec.Struct, frozen=True, kw_only=True, gc=True):
     dialer: TargetDialer
     ledger: ExchangeLedger
     clock: WallClock
+    desync_mode: DesyncMode = DesyncMode.DEFENSIVE
     response_headers: ResponseHeaders = UNCHANGED
     allows_several_hosts: bool = False

@@ -8,14 +8,14 @@ Two sides move on their own, and each has a state:
 
 An exchange ends once, by one of: the response is complete; the load balancer answers by itself (`reply`, `fail`); the
 client leaves; the response breaks off, and then the client connection is cut, because padding it would make it look
-complete. A tunnel ends when either end closes, after delivery to the other; its status is 101, however it ends.
+complete. `state.py` holds where it stands, `tunnel.py` what follows a 101.
 
 Rules of this file:
 
 * No I/O and no clock: ports do, times are handed in.
 * Nothing is retried. A pooled connection that the target closed in the same moment is a 502, as on a real load
   balancer.
-* Every path ends in `_close`, which tells the ledger once.
+* Every path ends in `ExchangeState._close`, which tells the ledger once.
 * Backpressure is passed straight on: a client that does not read pauses its target, and the other way round.
 """
 
@@ -23,66 +23,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from edgeproxy.exchange.forwarding import BodyMode, body_mode, encode_response_head, encode_switch_head
+from edgeproxy.exchange.forwarding import BodyMode, body_mode, encode_response_head
 from edgeproxy.exchange.outcome import CLOSES_CLIENT, STATUS, Outcome
 from edgeproxy.exchange.phase import BEGUN, TargetPhase
-from edgeproxy.exchange.record import ExchangeRecord
 from edgeproxy.exchange.refusal import REFUSED_METHODS, refusal_of
-from edgeproxy.exchange.replies import encode_page
+from edgeproxy.exchange.replies import encode_reply, page
+from edgeproxy.exchange.tunnel import Tunnel
 from edgeproxy.protocol.body import encode_chunks
-from edgeproxy.protocol.message import CHUNKED, RequestHead, ResponseHead
+from edgeproxy.protocol.judgement import UnreadableRequestError
+from edgeproxy.protocol.message import CHUNKED, ResponseHead
 from edgeproxy.protocol.upgrade import asks_for_websocket
 from edgeproxy.rules.normalise import normalise_path
 
 if TYPE_CHECKING:
     from edgeproxy.balancing.target_state import TargetState
     from edgeproxy.errors import ProtocolError
-    from edgeproxy.exchange.context import ExchangeContext
-    from edgeproxy.exchange.ports import ClientPort, TargetPort
+    from edgeproxy.exchange.ports import TargetPort
+    from edgeproxy.exchange.replies import Reply
 
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-class Exchange(ExchangeRecord):  # hot path
-    """One request's life. The record it extends is what remains of it."""
+class Exchange(Tunnel):  # hot path
+    """One request's life. The record that it is at the bottom is what remains of it."""
 
-    __slots__ = ("_is_kept", "_is_sent", "_is_target_held", "_mode", "_pending", "_port", "context", "phase")
-
-    def __init__(self, client: ClientPort, context: ExchangeContext, head: RequestHead | None, arrived: float) -> None:
-        super().__init__(client, head, arrived)
-        self.context = context
-        self._port: TargetPort | None = None
-        self._pending = b""
-        self._is_sent = True
-        self._is_kept = False
-        self._is_target_held = False
-        self._mode = BodyMode.AS_RECEIVED
-        self.phase = TargetPhase.NONE
-
-    # ---- what actions ask
-
-    @property
-    def epoch(self) -> float:
-        """When the request arrived, in seconds since 1970."""
-        return self.arrived + self.context.clock.offset
-
-    @property
-    def keeps_client(self) -> bool:
-        """Whether the client connection stays open after this response."""
-        head = self.head
-        return (
-            self._is_sent
-            and head is not None
-            and head.version_minor == 1
-            and not head.fields.wants_close
-            and not head.fields.is_ambiguous
-            and not self.client.must_close
-        )
-
-    @property
-    def port(self) -> TargetPort | None:
-        """The connection to the target, while there is one."""
-        return self._port
+    __slots__ = ()
 
     # ---- the client's events
 
@@ -94,12 +59,15 @@ class Exchange(ExchangeRecord):  # hot path
         self.received_bytes = head.size + len(data)
         self._is_sent = is_complete
         self._pending = data
-        if not fields.is_plain or head.method in REFUSED_METHODS:
-            refusal = refusal_of(head, allows_several_hosts=self.context.allows_several_hosts)
+        context = self.context
+        if head.verdict is not None or not fields.is_plain or head.method in REFUSED_METHODS:
+            self.verdict = head.verdict
+            refusal = refusal_of(
+                head, allows_several_hosts=context.allows_several_hosts, desync_mode=context.desync_mode
+            )
             if refusal is not None:
                 self.fail(refusal)
                 return
-        context = self.context
         epoch = self.arrived + context.clock.offset
         self.trace_id = context.forwarding.trace_ids.header(fields.trace_id, epoch, fields.size)
         if "%" in head.path or "/." in head.path:
@@ -108,16 +76,17 @@ class Exchange(ExchangeRecord):  # hot path
                 self.fail(Outcome.BAD_REQUEST)
                 return
             head.path = path
-        if fields.expects_continue and head.version_minor == 1:
+        if fields.expects_continue and head.version == "HTTP/1.1":
             # At once, whatever Content-Length says (user guide, how-elastic-load-balancing-works).
+            self.sent_bytes = len(CONTINUE)
             self.client.write(CONTINUE)
         action = context.routing.match(head)
         self.priority = action.priority
         action.perform(self)
 
-    def on_request_body(self, data: bytes, is_complete: bool) -> None:
-        """More of the request's body."""
-        self.received_bytes += len(data)
+    def on_request_body(self, data: bytes, size: int, is_complete: bool) -> None:
+        """More of the request's body, and how many bytes it took on the wire."""
+        self.received_bytes += size
         self._is_sent = is_complete
         port = self._port
         if port is None:
@@ -143,6 +112,8 @@ class Exchange(ExchangeRecord):  # hot path
 
     def refuse(self, error: ProtocolError) -> None:
         """The request's head could not be read: there is no request, only an answer."""
+        if isinstance(error, UnreadableRequestError):
+            self.verdict = error.verdict
         self._answer_page(error.status, Outcome.BAD_REQUEST)
 
     def on_client_lost(self) -> None:
@@ -222,8 +193,8 @@ class Exchange(ExchangeRecord):  # hot path
         request = self.head
         assert request is not None
         context = self.context
-        keep = self.keeps_client
         mode = body_mode(head, request)
+        keep = self.keeps_client and mode is not BodyMode.UNTIL_CLOSE
         self._mode = mode
         self._is_kept = keep
         encoded = encode_response_head(head, mode, keep, context.clock, context.response_headers)
@@ -265,46 +236,6 @@ class Exchange(ExchangeRecord):  # hot path
         if not self._is_sent:
             self.client.resume_reading()
 
-    # ---- a WebSocket
-
-    def on_switch(self, head: ResponseHead, data: bytes, now: float) -> None:
-        """The target has opened the WebSocket that the client asked for."""
-        self.phase = TargetPhase.TUNNELLING
-        # Backpressure looks at this: from now on there may always be more from the client.
-        self._is_sent = False
-        self.answered = now
-        self.status = self.target_status = head.status
-        context = self.context
-        encoded = encode_switch_head(head, context.clock, context.response_headers)
-        if self.sticky is not None:
-            encoded = self.sticky.add_cookies(encoded, head)
-        context.ledger.open_tunnel(self)
-        self.on_target_bytes(encoded + data)
-        self.client.begin_tunnel()
-
-    def on_client_bytes(self, data: bytes) -> None:
-        """The client sends through the tunnel."""
-        if self._port is not None:
-            self.received_bytes += len(data)
-            self._port.write(data)
-
-    def on_target_bytes(self, data: bytes) -> None:
-        """The target sends through the tunnel."""
-        self.sent_bytes += len(data)
-        self.client.write(data)
-
-    def on_tunnel_end(self) -> None:
-        """The target has closed its side of the tunnel."""
-        self._end_tunnel()
-        self.client.end_response(keep_alive=False)
-
-    def _end_tunnel(self) -> None:
-        port = self._port
-        assert port is not None
-        self._port = None
-        port.end_tunnel()
-        self._close()
-
     # ---- time and shutdown
 
     def on_idle(self, *, is_client_paused: bool) -> None:
@@ -327,9 +258,9 @@ class Exchange(ExchangeRecord):  # hot path
 
     # ---- endings
 
-    def reply(self, status: int, encoded: bytes, outcome: Outcome) -> None:
-        """Ends with an answer by the load balancer, encoded with `keeps_client` as it is now."""
-        self._answer(status, encoded, outcome, keep=self.keeps_client)
+    def reply(self, reply: Reply, outcome: Outcome) -> None:
+        """Ends with an answer by the load balancer."""
+        self._answer(reply, outcome, keep=self.keeps_client)
 
     def fail(self, outcome: Outcome) -> None:
         """Ends with the error page of an outcome; only before a response head was passed on."""
@@ -338,25 +269,26 @@ class Exchange(ExchangeRecord):  # hot path
     def _answer_page(self, status: int, outcome: Outcome) -> None:
         if self.phase is TargetPhase.DONE:
             return
-        head = self.head
-        keep = self.keeps_client and outcome not in CLOSES_CLIENT
-        encoded = encode_page(
-            status,
-            date=self.context.clock.http_date(),
-            user_agent=head.fields.user_agent if head is not None else "",
-            keep_alive=keep,
-            is_head=head is not None and head.method == "HEAD",
-            added=self.context.response_headers,
-        )
-        self._answer(status, encoded, outcome, keep=keep)
+        user_agent = self.head.fields.user_agent if self.head is not None else ""
+        self._answer(page(status, user_agent), outcome, keep=self.keeps_client and outcome not in CLOSES_CLIENT)
 
-    def _answer(self, status: int, encoded: bytes, outcome: Outcome, *, keep: bool) -> None:
-        self.status = status
+    def _answer(self, reply: Reply, outcome: Outcome, *, keep: bool) -> None:
+        self.status = reply.status
         self.outcome = outcome
+        encoded = self._encode_reply(reply, keep=keep)
         self.sent_bytes += len(encoded)
         self.client.write(encoded)
         self._close()
         self.client.end_response(keep)
+
+    def _encode_reply(self, reply: Reply, *, keep: bool) -> bytes:
+        return encode_reply(
+            reply,
+            date=self.context.clock.http_date(),
+            keep_alive=keep,
+            is_head=self.head is not None and self.head.method == "HEAD",
+            added=self.context.response_headers,
+        )
 
     def _complete(self) -> None:
         """The response is out."""
@@ -366,10 +298,10 @@ class Exchange(ExchangeRecord):  # hot path
         if self._is_target_held:
             # The client is behind, but the connection's next exchange need not wait for it.
             port.resume_reading()
-        if self._is_kept or (self._is_sent and self.head is not None and not self.head.fields.is_ambiguous):
+        if self._is_kept or (self._is_sent and not self._closes_both):
             port.release()
         else:
-            # What is left of the body, or of a body whose end is a matter of opinion, must not reach the next exchange.
+            # What is left of the body, or of a body whose end is a matter of opinion, must not reach another exchange.
             port.abort()
         self._close()
         self.client.end_response(self._is_kept)
@@ -379,20 +311,3 @@ class Exchange(ExchangeRecord):  # hot path
         self.outcome = outcome
         self._close()
         self.client.abort()
-
-    def _drop_port(self) -> None:
-        port = self._port
-        if port is not None:
-            self._port = None
-            port.abort()
-
-    def _close(self) -> None:
-        self.phase = TargetPhase.DONE
-        self._pending = b""
-        if self.target is not None:
-            self.target.outstanding -= 1
-        self.context.ledger.close(self)
-
-    def __repr__(self) -> str:
-        line = self.head.line if self.head is not None else "unreadable"
-        return f"<Exchange {line!r} {self.phase.value}>"

@@ -190,7 +190,7 @@ class RequestForwarding:  # hot path
         if derived.prefix is not None:
             received = self._forwarded_for(derived.prefix, head.source_ip, source_port)
             prefix = received + prefix[prefix.index(self._suffix) :]
-        if transformed is not None or head.authority or head.version_minor == 0:
+        if transformed is not None or head.authority or head.version != "HTTP/1.1":
             return self._encode_unusual(head, derived, prefix, trace, transformed)
         return f"{head.line}\r\n{prefix}{derived.host_line}{trace}{derived.rest}".encode("latin-1")
 
@@ -306,7 +306,7 @@ def body_mode(head: ResponseHead, request: RequestHead) -> BodyMode:  # hot path
     """How the body of this response goes to the client that sent this request."""
     if head.body_length >= 0 or request.method == "HEAD" or head.status in _BODILESS_STATUSES:
         return BodyMode.AS_RECEIVED
-    return BodyMode.CHUNKED if request.version_minor else BodyMode.UNTIL_CLOSE
+    return BodyMode.CHUNKED if request.version == "HTTP/1.1" else BodyMode.UNTIL_CLOSE
 
 
 def encode_response_head(  # hot path
@@ -346,13 +346,12 @@ def _encode_response_head(
         # Backwards, so that the first of several stays.
         known[name] = lines[position]
     front = [f"HTTP/1.1 {head.status_line}", known.get("date") or f"Date: {date}"]
-    names = ["content-type"]
-    if mode is BodyMode.AS_RECEIVED:
-        # A HEAD's or a 304's answer may state a transfer coding that no body shows; a 204's may not, and there are
-        # clients that would wait for the chunks (RFC 9112 section 6.1).
-        names += ("content-length",) if head.status == 204 else ("content-length", "transfer-encoding")
+    names = ("content-type", "content-length") if mode is BodyMode.AS_RECEIVED else ("content-type",)
     front += [known[name] for name in names if name in known]
-    if mode is BodyMode.CHUNKED:
+    # A HEAD's or a 304's answer may state the coding that its body would have here; a 204's may not, and there are
+    # clients that would wait for the chunks (RFC 9112 section 6.1).
+    is_as_if_chunked = mode is BodyMode.AS_RECEIVED and "transfer-encoding" in known and head.status != 204
+    if mode is BodyMode.CHUNKED or is_as_if_chunked:
         front.append("Transfer-Encoding: chunked")
     front.append(connection)
     rest = added.added_to(rest)

@@ -23,6 +23,7 @@ class Outcome(enum.Enum):
 
     # The client's doing.
     BAD_REQUEST = "the request could not be read"
+    DESYNC_BLOCKED = "the desync mitigation mode does not let the request pass"
     METHOD_REFUSED = "TRACE and CONNECT are not served"
     TOO_MANY_ADDRESSES = "X-Forwarded-For holds more than 30 addresses"
     CODING_REFUSED = "the transfer coding is not supported"
@@ -35,6 +36,7 @@ class Outcome(enum.Enum):
     CONNECT_FAILED = "the target refused or reset the connection attempt"
     CONNECT_TIMEOUT = "the target did not accept the connection in time"
     TARGET_TLS_FAILED = "the TLS handshake with the target failed"
+    TARGET_TLS_TIMEOUT = "the TLS handshake with the target was not over in time"
     TARGET_CLOSED = "the target closed the connection with a request outstanding"
     TARGET_MALFORMED = "the target's response is malformed"
     TARGET_SILENT = "the target was silent for the idle timeout"
@@ -48,6 +50,7 @@ STATUS: Final[dict[Outcome, int]] = {
     Outcome.REDIRECT_TOO_LONG: 507,
     Outcome.TRANSFORM_FAILED: 500,
     Outcome.BAD_REQUEST: 400,
+    Outcome.DESYNC_BLOCKED: 400,
     Outcome.METHOD_REFUSED: 405,
     Outcome.TOO_MANY_ADDRESSES: 463,
     Outcome.CODING_REFUSED: 501,
@@ -58,6 +61,7 @@ STATUS: Final[dict[Outcome, int]] = {
     Outcome.CONNECT_FAILED: 502,
     Outcome.CONNECT_TIMEOUT: 504,
     Outcome.TARGET_TLS_FAILED: 502,
+    Outcome.TARGET_TLS_TIMEOUT: 504,
     Outcome.TARGET_CLOSED: 502,
     Outcome.TARGET_MALFORMED: 502,
     Outcome.TARGET_SILENT: 504,
@@ -69,11 +73,13 @@ STATUS: Final[dict[Outcome, int]] = {
 CLOSES_CLIENT: Final = frozenset(
     {
         Outcome.BAD_REQUEST,
+        Outcome.DESYNC_BLOCKED,
         Outcome.CLIENT_SILENT,
         Outcome.CLIENT_LEFT_SENDING,
         Outcome.CLIENT_LEFT,
         Outcome.CODING_REFUSED,
+        Outcome.TRANSFORM_FAILED,
         Outcome.SHUTTING_DOWN,
     }
 )
-"""Outcomes after which the client connection cannot go on."""
+"""Outcomes after which the client connection does not go on: it cannot, or nginx does so for the status (500, 501)."""

@@ -11,14 +11,17 @@ from edgeproxy.exchange.forwarding import MAX_FORWARDED_ADDRESSES
 from edgeproxy.exchange.outcome import Outcome
 
 if TYPE_CHECKING:
+    from edgeproxy.exchange.desync_mode import DesyncMode
     from edgeproxy.protocol.message import RequestHead
 
 REFUSED_METHODS: Final = frozenset({"TRACE", "CONNECT"})
 
 
-def refusal_of(head: RequestHead, *, allows_several_hosts: bool) -> Outcome | None:
+def refusal_of(head: RequestHead, *, allows_several_hosts: bool, desync_mode: DesyncMode) -> Outcome | None:
     """Why a request is answered before any rule is asked, if it is."""
     fields = head.fields
+    if head.verdict is not None and desync_mode.blocks(head.verdict):
+        return Outcome.DESYNC_BLOCKED
     if head.method in REFUSED_METHODS:
         return Outcome.METHOD_REFUSED
     if fields.unsupported_coding:
@@ -28,6 +31,6 @@ def refusal_of(head: RequestHead, *, allows_several_hosts: bool) -> Outcome | No
     if fields.host_count > 1 and not allows_several_hosts:
         # Not documented without host preservation; nginx refuses (unconfirmed).
         return Outcome.BAD_REQUEST
-    if head.version_minor == 1 and not fields.host:
+    if head.version == "HTTP/1.1" and not fields.host:
         return Outcome.BAD_REQUEST
     return None

@@ -7,7 +7,7 @@ balancers). Header order: Server, Date, Content-Type, Content-Length, Connection
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Final
+from typing import Final, NamedTuple
 
 from edgeproxy.exchange.response_headers import UNCHANGED, ResponseHeaders
 
@@ -71,83 +71,58 @@ def page_body(status: int, user_agent: str) -> bytes:
 
 
 def status_line(status: int) -> str:
-    """Code and reason phrase; only the code where there is no phrase for it."""
+    """Code and reason phrase; the space between them stands even where there is no phrase (RFC 9112 section 4)."""
     line = _STATUS_LINES.get(status) or _TITLES.get(status)
     if line:
         return line
     if status in _WITHOUT_PAGE:
-        return str(status)
+        return f"{status} "
     try:
         return f"{status} {HTTPStatus(status).phrase}"
     except ValueError:
         # Not an assigned code; a fixed-response may still use it (phrase unconfirmed).
-        return str(status)
+        return f"{status} "
+
+
+class Reply(NamedTuple):
+    """An answer by the load balancer itself, for whatever version of HTTP the client speaks.
+
+    Attributes:
+        status: The status code.
+        content_type: The body's type; None without a body that has one.
+        body: The body; an answer to HEAD only states its length.
+        location: Where a redirect leads.
+    """
+
+    status: int
+    content_type: str | None
+    body: bytes
+    location: str | None = None
+
+
+def page(status: int, user_agent: str) -> Reply:
+    """An error answer: the page with that status's title, or the bare code."""
+    body = page_body(status, user_agent)
+    return Reply(status, "text/html" if body else None, body)
+
+
+def redirect(status: int, location: str) -> Reply:
+    """The answer of a redirect action."""
+    return Reply(status, "text/html", page_body(status, ""), location)
 
 
 def encode_reply(
-    status: int,
-    *,
-    date: str,
-    content_type: str | None,
-    body: bytes,
-    keep_alive: bool,
-    location: str | None = None,
-    is_head: bool = False,
-    added: ResponseHeaders = UNCHANGED,
+    reply: Reply, *, date: str, keep_alive: bool, is_head: bool = False, added: ResponseHeaders = UNCHANGED
 ) -> bytes:
-    """A whole response by the load balancer itself."""
-    lines = [f"HTTP/1.1 {status_line(status)}", *added.server_lines, f"Date: {date}"]
-    if content_type:
-        lines.append(f"Content-Type: {content_type}")
-    if status != 204:
+    """The answer in HTTP/1.1."""
+    lines = [f"HTTP/1.1 {status_line(reply.status)}", *added.server_lines, f"Date: {date}"]
+    if reply.content_type:
+        lines.append(f"Content-Type: {reply.content_type}")
+    if reply.status != 204:
         # RFC 9110 section 8.6 forbids it there.
-        lines.append(f"Content-Length: {len(body)}")
+        lines.append(f"Content-Length: {len(reply.body)}")
     lines.append("Connection: keep-alive" if keep_alive else "Connection: close")
-    if location is not None:
-        lines.append(f"Location: {location}")
+    if reply.location is not None:
+        lines.append(f"Location: {reply.location}")
     head = "\r\n".join([*lines, *added.lines, "", ""]).encode("latin-1")
-    return head if is_head else head + body
-
-
-def encode_page(
-    status: int,
-    *,
-    date: str,
-    user_agent: str,
-    keep_alive: bool,
-    is_head: bool = False,
-    added: ResponseHeaders = UNCHANGED,
-) -> bytes:
-    """An error answer: the page with that status's title, or the bare code."""
-    body = page_body(status, user_agent)
-    return encode_reply(
-        status,
-        date=date,
-        content_type="text/html" if body else None,
-        body=body,
-        keep_alive=keep_alive,
-        is_head=is_head,
-        added=added,
-    )
-
-
-def encode_redirect(
-    status: int,
-    location: str,
-    *,
-    date: str,
-    keep_alive: bool,
-    is_head: bool = False,
-    added: ResponseHeaders = UNCHANGED,
-) -> bytes:
-    """The answer of a redirect action."""
-    return encode_reply(
-        status,
-        date=date,
-        content_type="text/html",
-        body=page_body(status, ""),
-        keep_alive=keep_alive,
-        location=location,
-        is_head=is_head,
-        added=added,
-    )
+    return head if is_head else head + reply.body

@@ -17,6 +17,7 @@ from edgeproxy.exchange.outcome import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import Literal
 
     from edgeproxy.balancing.group import TargetGroupState
     from edgeproxy.balancing.stickiness import GroupStickiness, Reception, TargetStickiness
@@ -46,6 +47,16 @@ class StickySession:
         self._policy: TargetStickiness | None = None
         self._reception: Reception | None = None
         self._target: TargetState | None = None
+
+    @property
+    def missed(self) -> Literal["lb_cookie", "app_cookie"] | None:
+        """The type of target stickiness, as in `stickiness.type`, for which a target had to be chosen anew.
+
+        None where a cookie was followed, or where the group's targets are not sticky.
+        """
+        if self._policy is None or self._reception is None or self._reception.target is not None:
+            return None
+        return self._policy.kind
 
     def choose_group(
         self, stickiness: GroupStickiness, choose: Callable[[], TargetGroupState | None]

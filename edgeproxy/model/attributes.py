@@ -87,11 +87,6 @@ def off_or(read: Callable[[str], int]) -> Callable[[str], int | None]:
     return read_off
 
 
-def anything(text: str) -> str:
-    """Any text."""
-    return text
-
-
 def read_settings(attributes: Attributes, specs: Mapping[str, Spec]) -> dict[str, Any]:
     """The fields of a settings struct that the attributes fill; values are known to be readable."""
     return {

@@ -73,6 +73,15 @@ def trust_store_arn(account: str, region: str, name: str) -> str:
     return f"{_prefix(account, region)}:truststore/{name}/{_hexadecimal('truststore', name)}"
 
 
+def endpoint(address: str, port: int) -> str:
+    """`address:port`, as logs name clients and targets.
+
+    An IPv6 address stands without brackets: AWS's page shows none, and what reads such lines splits them at the last
+    colon (unconfirmed).
+    """
+    return f"{address}:{port}"
+
+
 def _prefix(account: str, region: str) -> str:
     return f"arn:aws:elasticloadbalancing:{region}:{account}"
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+from urllib.parse import unquote
 
 from edgeproxy.errors import ConfigError
 from edgeproxy.model import validate
 from edgeproxy.model.attributes import (
     Attributes,
     Spec,
-    anything,
     attribute_problems,
     flag,
     number,
@@ -30,6 +30,32 @@ MAX_RULES = 100
 MAX_EXTRA_CERTIFICATES = 25
 MAX_VERIFYING_LISTENERS = 2
 MAX_ATTRIBUTE_VALUE = 1024
+
+FILE_SCHEME = "file://"
+"""What a bucket begins with that is a directory of this machine: `file:///var/log/alb`."""
+
+
+LogName = Literal["access_logs", "connection_logs", "health_check_logs"]
+"""The beginning of the keys of a log's attributes."""
+
+
+class LogDelivery(NamedTuple):
+    """Where one log of a load balancer goes.
+
+    Attributes:
+        bucket: `access_logs.s3.bucket`: an S3 bucket's name, or here a directory as `file:///an/absolute/path`.
+        prefix: `access_logs.s3.prefix`, or "".
+    """
+
+    bucket: str
+    prefix: str
+
+    @property
+    def directory(self) -> str | None:
+        """The path that the bucket names; None for a bucket of S3, which is out of reach here."""
+        if not self.bucket.startswith(FILE_SCHEME):
+            return None
+        return unquote(self.bucket.removeprefix(FILE_SCHEME))
 
 
 class LoadBalancerSettings(Model, frozen=True):
@@ -56,6 +82,38 @@ class LoadBalancerSettings(Model, frozen=True):
     """`routing.http.xff_header_processing.mode`."""
     http2_enabled: bool = True
     """`routing.http2.enabled`."""
+    access_logs_enabled: bool = False
+    """`access_logs.s3.enabled`; see `log`."""
+    access_logs_bucket: str = ""
+    access_logs_prefix: str = ""
+    connection_logs_enabled: bool = False
+    """`connection_logs.s3.enabled`; see `log`."""
+    connection_logs_bucket: str = ""
+    connection_logs_prefix: str = ""
+    health_check_logs_enabled: bool = False
+    """`health_check_logs.s3.enabled`; see `log`."""
+    health_check_logs_bucket: str = ""
+    health_check_logs_prefix: str = ""
+
+    def log(self, name: LogName) -> LogDelivery | None:
+        """Where a log goes; None while it is off."""
+        if not getattr(self, f"{name}_enabled"):
+            return None
+        return LogDelivery(getattr(self, f"{name}_bucket"), getattr(self, f"{name}_prefix"))
+
+
+def bucket(text: str) -> str:
+    """A bucket's name, or a directory as a URL."""
+    if text.startswith("file:") and not text.startswith(FILE_SCHEME + "/"):
+        raise ValueError("must name a directory by its absolute path, as in 'file:///var/log/alb'")
+    return text
+
+
+def bucket_prefix(text: str) -> str:
+    """The first part of the objects' keys. Source: user guide, enable-access-logging."""
+    if "AWSLogs" in text:
+        raise ValueError("must not contain 'AWSLogs', which the load balancer adds itself")
+    return text
 
 
 SPECS = {
@@ -68,18 +126,14 @@ SPECS = {
     "routing.http.xff_client_port.enabled": Spec("xff_client_port", flag),
     "routing.http.xff_header_processing.mode": Spec("xff_mode", one_of("append", "preserve", "remove")),
     "routing.http2.enabled": Spec("http2_enabled", flag),
+    **{
+        f"{log}.s3.{key}": Spec(f"{log}_{key}", read)
+        for log in get_args(LogName)
+        for key, read in (("enabled", flag), ("bucket", bucket), ("prefix", bucket_prefix))
+    },
     # The rest has nothing to act on here and is kept.
     "deletion_protection.enabled": Spec("", flag),
     "load_balancing.cross_zone.enabled": Spec("", one_of("true")),
-    "access_logs.s3.enabled": Spec("", flag),
-    "access_logs.s3.bucket": Spec("", anything),
-    "access_logs.s3.prefix": Spec("", anything),
-    "connection_logs.s3.enabled": Spec("", flag),
-    "connection_logs.s3.bucket": Spec("", anything),
-    "connection_logs.s3.prefix": Spec("", anything),
-    "health_check_logs.s3.enabled": Spec("", flag),
-    "health_check_logs.s3.bucket": Spec("", anything),
-    "health_check_logs.s3.prefix": Spec("", anything),
     "ipv6.deny_all_igw_traffic": Spec("", flag),
     "zonal_shift.config.enabled": Spec("", flag),
     "waf.fail_open.enabled": Spec("", flag),
@@ -154,7 +208,7 @@ class LoadBalancer(Model, frozen=True, dict=True):
     def _log_problems(self) -> Iterator[ConfigError]:
         """Logs need a bucket. Source: API reference, LoadBalancerAttribute."""
         values = {attribute.key: attribute.value for attribute in self.load_balancer_attributes}
-        for log in ("access_logs", "connection_logs", "health_check_logs"):
+        for log in get_args(LogName):
             if values.get(f"{log}.s3.enabled") == "true" and not values.get(f"{log}.s3.bucket"):
                 reason = f"'{log}.s3.bucket' must be specified when '{log}.s3.enabled' is 'true'"
                 yield ConfigError(

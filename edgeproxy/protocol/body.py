@@ -11,9 +11,12 @@ from edgeproxy.protocol.limits import MAX_CHUNK_LINE
 
 LAST_CHUNK: Final = b"0\r\n\r\n"
 
-# A size of at most 15 hex digits cannot overflow anything; extensions hold no control character but TAB. Some servers
-# pad the size with spaces; nginx and h11 take that too.
-_CHUNK_LINE: Final = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*+(?:;[\t\x20-\x7e\x80-\xff]*)?").fullmatch
+# A size of at most 15 significant hex digits cannot overflow anything; as many zeros as the line holds may stand in
+# front of them, as in nginx. Extensions hold no control character but TAB. Some servers pad the size with spaces; nginx
+# and h11 take that too. Possessive: each character is read once.
+_CHUNK_LINE: Final = re.compile(
+    rb"(?=[0-9A-Fa-f])0*+([0-9A-Fa-f]{0,15}+)[ \t]*+(?:;[\t\x20-\x7e\x80-\xff]*+)?"
+).fullmatch
 
 
 def encode_chunk(data: bytes) -> bytes:
@@ -97,7 +100,7 @@ class ChunkedReader:
                 match = _CHUNK_LINE(line)
                 if match is None:
                     raise ProtocolError(self._status, f"the chunk size {line[:40]!r} is not a hex number")
-                self._remaining = int(match[1], 16)
+                self._remaining = int(match[1] or b"0", 16)
                 self._part = _Part.DATA if self._remaining else _Part.TRAILERS
             case _Part.DATA_END:
                 if line:

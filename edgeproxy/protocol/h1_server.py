@@ -26,7 +26,7 @@ from edgeproxy.protocol.body import ChunkedReader
 from edgeproxy.protocol.head_parser import known_request_lines, parse_request_fields, parse_request_line
 from edgeproxy.protocol.limits import MAX_HEADER_LINE
 from edgeproxy.protocol.memo import Memo
-from edgeproxy.protocol.message import CHUNKED, RequestFields, RequestHead
+from edgeproxy.protocol.message import CHUNKED, SIMPLE, RequestFields, RequestHead
 from edgeproxy.protocol.upgrade import asks_for_websocket
 
 if TYPE_CHECKING:
@@ -45,8 +45,11 @@ class RequestSink(Protocol):
     def on_request(self, head: RequestHead, data: bytes, is_complete: bool) -> None:
         """A head, the body bytes that came with it, and whether that is the whole request."""
 
-    def on_request_body(self, data: bytes, is_complete: bool) -> None:
-        """More of the body; `data` is empty only at the end of a chunked body."""
+    def on_simple_request(self, head: RequestHead) -> None:
+        """A request of HTTP/0.9: the answer is a body without a head, and ends with the connection."""
+
+    def on_request_body(self, data: bytes, size: int, is_complete: bool) -> None:
+        """More of the body, and how many bytes it took on the wire; `data` may be empty in a chunked body."""
 
     def on_early_bytes(self) -> None:
         """Bytes came behind a request for a WebSocket: without a tunnel, nothing more can be read from this client."""
@@ -162,6 +165,10 @@ class H1ServerCodec:  # hot path
             if self._buffer:
                 data = self._buffer + data
                 self._buffer = b""
+                if self._scanned and tolerant.find_head_end(data, self._scanned) < 0:
+                    # Straight on, because the other searches begin at the front again: a client may send byte by byte.
+                    self._take_unfinished_head(data)
+                    return
             if data[0] == _CR or data[0] == _LF:
                 # RFC 9112 section 2.2: empty lines before a request line are ignored.
                 data = data.lstrip(b"\r\n")
@@ -192,9 +199,9 @@ class H1ServerCodec:  # hot path
     def _take_unusual_head(self, data: bytes) -> bytes:
         end = tolerant.find_head_end(data, self._scanned)
         if end < 0:
-            tolerant.check_unfinished_head(data)
-            self._scanned = len(data)
-            self._buffer = data
+            self._take_unfinished_head(data)
+            return b""
+        if self._take_simple_request(data):
             return b""
         line, _, section = data[:end].partition(b"\n")
         tolerant.check_unfinished_head(line)
@@ -202,6 +209,20 @@ class H1ServerCodec:  # hot path
         fields = self._memo.find(section) or self._memo.compute(section)
         head = parse_request_line(line.removesuffix(b"\r").decode("latin-1"), fields, end)
         return self._begin(head, data[end:])
+
+    def _take_unfinished_head(self, data: bytes) -> None:
+        if not self._take_simple_request(data):
+            tolerant.check_unfinished_head(data)
+            self._scanned = len(data)
+            self._buffer = data
+
+    def _take_simple_request(self, data: bytes) -> bool:
+        """Announces a request of HTTP/0.9 if the first line is one; whatever is behind it is not read."""
+        simple = tolerant.find_simple_request(data)
+        if simple is None:
+            return False
+        self._begin(tolerant.parse_simple_request(simple, data.index(b"\n") + 1), b"")
+        return True
 
     def _begin(self, head: RequestHead, rest: bytes) -> bytes:
         """Announces a request with as much of its body as is there; returns the bytes behind it."""
@@ -215,10 +236,21 @@ class H1ServerCodec:  # hot path
             return rest
         if length == CHUNKED:
             self._chunks = ChunkedReader(error_status=400)
-            payload, behind = self._chunks.feed(rest) if rest else (b"", None)
+            try:
+                payload, behind = self._chunks.feed(rest) if rest else (b"", None)
+            except ProtocolError:
+                # There was a request, and it is logged as one, also when its body breaks in the same packet.
+                self._on_bytes = self._read_chunked
+                self._sink.on_request(head, b"", False)
+                raise
             self._on_bytes = self._read_chunked if behind is None else self._hold
+            head.size += len(rest) - len(payload) - len(behind or b"")
             self._sink.on_request(head, payload, behind is not None)
             return behind or b""
+        if length == SIMPLE:
+            self._on_bytes = self._hold
+            self._sink.on_simple_request(head)
+            return b""
         body = rest[:length]
         self._remaining = length - len(body)
         self._on_bytes = self._read_length if self._remaining else self._hold
@@ -247,25 +279,25 @@ class H1ServerCodec:  # hot path
         left = self._remaining - len(data)
         if left > 0:
             self._remaining = left
-            self._sink.on_request_body(data, False)
+            self._sink.on_request_body(data, len(data), False)
             return
         body = data[: self._remaining] if left else data
         self._buffer = data[self._remaining :]
         self._remaining = 0
         self._on_bytes = self._hold
-        self._sink.on_request_body(body, True)
+        self._sink.on_request_body(body, len(body), True)
         self._after_body()
 
     def _read_chunked(self, data: bytes) -> None:
         assert self._chunks is not None
         payload, behind = self._chunks.feed(data)
         if behind is None:
-            if payload:
-                self._sink.on_request_body(payload, False)
+            # Told even without payload: the bytes count.
+            self._sink.on_request_body(payload, len(data), False)
             return
         self._buffer = behind
         self._on_bytes = self._hold
-        self._sink.on_request_body(payload, True)
+        self._sink.on_request_body(payload, len(data) - len(behind), True)
         self._after_body()
 
     def _after_body(self) -> None:

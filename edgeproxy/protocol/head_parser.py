@@ -14,8 +14,16 @@ from typing import Final
 
 from edgeproxy.errors import ProtocolError
 from edgeproxy.protocol import tolerant
+from edgeproxy.protocol.desync import resembles_framing
 from edgeproxy.protocol.framing import request_body_length, response_body_length
-from edgeproxy.protocol.header_lines import KnownLines, UnusualLineError, read_lines, special_fields
+from edgeproxy.protocol.header_lines import (
+    KnownLine,
+    KnownLines,
+    UnusualLineError,
+    read_lines,
+    special_fields,
+)
+from edgeproxy.protocol.judgement import judge
 from edgeproxy.protocol.limits import MAX_HEADER_LINE
 from edgeproxy.protocol.message import Field, RequestFields, RequestHead, ResponseHead, split_lines
 from edgeproxy.protocol.upgrade import names_websocket
@@ -24,6 +32,10 @@ from edgeproxy.protocol.upgrade import names_websocket
 # character, no space and no fragment.
 _REQUEST_LINE: Final = re.compile(r"([A-Z_-]+) (/[^\x00-\x20\x7f?#]*)(?:\?([^\x00-\x20\x7f#]*))? HTTP/1\.1").fullmatch
 _STATUS_LINE: Final = re.compile(r"HTTP/1\.([01]) (([1-9][0-9][0-9])(?: [\t\x20-\x7e\x80-\xff]*)?)").fullmatch
+
+
+_CONFORMING: Final = re.compile(r"[-A-Za-z0-9]+").fullmatch
+_BODILESS: Final = frozenset({"GET", "HEAD"})
 
 
 def parse_fields(section: str) -> list[Field] | None:
@@ -37,7 +49,7 @@ def parse_fields(section: str) -> list[Field] | None:
 
 def known_request_lines() -> KnownLines:
     """An empty memory of request header lines."""
-    return KnownLines(_REQUEST_FIELDS, tolerant.resembles_framing)
+    return KnownLines(_REQUEST_FIELDS, is_suspicious=resembles_framing, marks_invalid_names=True)
 
 
 def known_response_lines() -> KnownLines:
@@ -48,38 +60,56 @@ def known_response_lines() -> KnownLines:
 def parse_request_fields(section: bytes, known: KnownLines | None = None) -> RequestFields:
     """A request's header section, interpreted.
 
+    What is wrong with it is kept in `fault`, not raised: the request line belongs to the verdict as well.
+
     Args:
         section: The header lines with their line ends.
         known: What is remembered from other sections.
 
     Raises:
-        ProtocolError: 400 for what cannot be forwarded safely.
+        ProtocolError: 400 for its size.
     """
     if known is None:
         known = known_request_lines()
-    is_ambiguous = False
     try:
         lines, seen = read_lines(section.decode("latin-1"), known, max_size=MAX_HEADER_LINE)
+        parsed = RequestFields(lines, seen, len(section))
     except UnusualLineError:
-        fields, is_ambiguous = tolerant.parse_fields(section)
-        lines = [f"{name}: {value}" if value else f"{name}:" for name, value in fields]
-        seen = [(lower := name.lower(), value, lower in _REQUEST_FIELDS) for name, value in fields]
-    parsed = RequestFields(lines, seen, len(section))
-    parsed.is_ambiguous = is_ambiguous
-    _interpret(parsed)
+        parsed = _parse_unusual(section)
+    try:
+        _interpret(parsed)
+    except ProtocolError as error:
+        parsed.fault = error
+        parsed.is_clean = False
     return parsed
+
+
+def _parse_unusual(section: bytes) -> RequestFields:
+    headers = tolerant.split_section(section)
+    fields = tolerant.forwardable(headers)
+    lines = [f"{name}: {value}" if value else f"{name}:" for name, value in fields]
+    seen = [_known_field(name, value) for name, value in fields]
+    parsed = RequestFields(lines, seen, len(section))
+    parsed.headers = headers
+    return parsed
+
+
+def _known_field(name: str, value: str) -> KnownLine:
+    lower = name.lower()
+    return lower, value, lower in _REQUEST_FIELDS or not _CONFORMING(name)
 
 
 def _interpret(parsed: RequestFields) -> None:
     lengths: list[str] = []
     encodings: list[str] = []
     for _, name, value in parsed.special:
-        _REQUEST_FIELDS[name](parsed, value, lengths, encodings)
+        _REQUEST_FIELDS.get(name, _invalid_name)(parsed, value, lengths, encodings)
+    parsed.is_clean = not (lengths or encodings or parsed.headers)
     if lengths or encodings:
-        length, is_ambiguous, unsupported = request_body_length(lengths, encodings)
-        parsed.body_length = length
-        parsed.is_ambiguous = parsed.is_ambiguous or is_ambiguous
-        parsed.unsupported_coding = unsupported
+        parsed.body_length, parsed.unsupported_coding = request_body_length(lengths, encodings)
+        parsed.is_simply_framed = not parsed.headers and (
+            encodings == ["chunked"] if not lengths else len(lengths) == 1 and not encodings
+        )
     parsed.is_plain = (
         parsed.host_count == 1 and parsed.host != "" and not parsed.forwarded_for and not parsed.unsupported_coding
     )
@@ -140,6 +170,10 @@ def _trace_id(parsed: RequestFields, value: str, _lengths: list[str], _encodings
     parsed.trace_id = parsed.trace_id or value
 
 
+def _invalid_name(parsed: RequestFields, _value: str, _lengths: list[str], _encodings: list[str]) -> None:
+    parsed.has_invalid_names = True
+
+
 def _only_special(_parsed: RequestFields, _value: str, _lengths: list[str], _encodings: list[str]) -> None:
     """Says nothing to a codec, but a proxy treats it by itself."""
 
@@ -162,16 +196,20 @@ _REQUEST_FIELDS: Final[dict[str, _Interpreter]] = {
 
 
 def parse_request_line(line: str, fields: RequestFields, size: int) -> RequestHead:
-    """The head of a request from its line and its header section.
+    """The head of a request from its line and its header section, with the verdict on both.
 
     Raises:
-        ProtocolError: 400, 414 or 505 as `tolerant.parse_request_line` says.
+        UnreadableRequestError: 400, 414 or 505 as `tolerant.parse_request_line` says, or the section's fault.
     """
     match = _REQUEST_LINE(line)
     if match is None or len(line) > MAX_HEADER_LINE:
         return tolerant.parse_request_line(line, fields, size)
     method, path, query = match.groups("")
-    return RequestHead(line, method, line[len(method) + 1 : -9], path, query, fields, size)
+    head = RequestHead(line, method, line[len(method) + 1 : -9], path, query, fields, size)
+    # Such a line is compliant by itself; that leaves the section, and what it means behind this method.
+    if not fields.is_clean and not (fields.is_simply_framed and method not in _BODILESS):
+        judge(head, head.target, "HTTP/1.1")
+    return head
 
 
 _RESPONSE_FIELDS: Final = frozenset(

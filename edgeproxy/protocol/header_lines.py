@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 MAX_KNOWN_LINES: Final = 4096
 MAX_KNOWN_LINE_SIZE: Final = 512
 
-_TCHARS: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-"""RFC 9110 section 5.6.2."""
+# A name is made of tchars (RFC 9110 section 5.6.2); from the first one on that is not a letter, digit or hyphen, the
+# second group shows it: the load balancer calls such names invalid.
+_NAME: Final = r"(?=[^:])([-0-9A-Za-z]*+([!#$%&'*+.^_`|~][-!#$%&'*+.^_`|~0-9A-Za-z]*+)?)"
 
 # Possessive: white space may be read as either of two parts, and trying all splits would be quadratic (a header of
 # 16,000 spaces and one control character took 0.7 s).
-_LINE: Final = re.compile(rf"({_TCHARS}):[ \t]*+([\t\x20-\x7e\x80-\xff]*+)").fullmatch
+_LINE: Final = re.compile(rf"{_NAME}:[ \t]*+([\t\x20-\x7e\x80-\xff]*+)").fullmatch
 
 
 class UnusualLineError(Exception):
@@ -43,19 +44,34 @@ class KnownLines(dict[str, KnownLine]):  # hot path
     to make.
     """
 
-    def __init__(self, special: Collection[str], is_suspicious: Callable[[str], bool] = lambda _name: False) -> None:
+    def __init__(
+        self,
+        special: Collection[str],
+        *,
+        is_suspicious: Callable[[str], bool] = lambda _name: False,
+        marks_invalid_names: bool = False,
+    ) -> None:
+        """What the codec wants to know.
+
+        Args:
+            special: Names in lower case.
+            is_suspicious: Whether only the tolerant parser may judge a name, given as received.
+            marks_invalid_names: Names with other characters than letters, digits and hyphens are special too (user
+                guide, application-load-balancers, `routing.http.drop_invalid_header_fields.enabled`).
+        """
         super().__init__()
         self._special = special
         self._is_suspicious = is_suspicious
+        self._marks_invalid_names = marks_invalid_names
 
     def __missing__(self, line: str) -> KnownLine:
         match = _LINE(line)
         if match is None:
             raise UnusualLineError
-        name, value = match.groups()
+        name, invalid_part, value = match.groups()
         lower = name.lower()
-        is_special = lower in self._special
-        if not is_special and self._is_suspicious(lower):
+        is_special = lower in self._special or (self._marks_invalid_names and invalid_part is not None)
+        if self._is_suspicious(name):
             raise UnusualLineError
         known = (lower, value.rstrip(" \t"), is_special)
         if len(line) <= MAX_KNOWN_LINE_SIZE:

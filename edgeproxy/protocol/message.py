@@ -16,6 +16,8 @@ from edgeproxy.protocol.header_lines import special_fields
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from edgeproxy.errors import ProtocolError
+    from edgeproxy.protocol.desync import Verdict
     from edgeproxy.protocol.header_lines import KnownLine, SpecialField
 
 Field = tuple[str, str]
@@ -23,7 +25,8 @@ Field = tuple[str, str]
 
 CHUNKED: Final = -1
 UNTIL_CLOSE: Final = -2
-"""Body lengths that are not a number of bytes."""
+SIMPLE: Final = -3
+"""Body lengths that are not a number of bytes. SIMPLE is a request of HTTP/0.9: no header section, no body."""
 
 
 _LOWER: Final = str.maketrans({letter: letter.lower() for letter in string.ascii_uppercase})
@@ -47,8 +50,11 @@ class RequestFields:  # hot path
         special: The fields that mean something to a codec or a proxy, in the same order.
         host: The first Host value as received, or "" without one.
         host_count: How many Host headers there are.
-        body_length: Bytes of the body, 0 for none, or CHUNKED.
-        is_ambiguous: The body's length was stated twice; it was read the safe way, and both connections close after it.
+        body_length: Bytes of the body, 0 for none, CHUNKED or SIMPLE.
+        headers: Names and values as received, where something about them is unusual; else empty.
+        fault: Why the section cannot be made sense of, if it cannot.
+        is_clean: Nothing in the section frames a body or is unusual: there is nothing to classify.
+        is_simply_framed: One header frames the body, in the plainest way: compliant unless the method has no body.
         is_plain: There is one Host, and neither X-Forwarded-For nor an unsupported coding: nothing to look at twice.
         wants_close: The client sent `Connection: close`.
         wants_keep_alive: The client sent `Connection: keep-alive`.
@@ -72,12 +78,15 @@ class RequestFields:  # hot path
         "connection_tokens",
         "derived",
         "expects_continue",
+        "fault",
         "forwarded_for",
         "has_invalid_names",
+        "headers",
         "host",
         "host_count",
-        "is_ambiguous",
+        "is_clean",
         "is_plain",
+        "is_simply_framed",
         "lines",
         "size",
         "special",
@@ -101,7 +110,10 @@ class RequestFields:  # hot path
         self.host = ""
         self.host_count = 0
         self.body_length = 0
-        self.is_ambiguous = False
+        self.headers: list[Field] = []
+        self.fault: ProtocolError | None = None
+        self.is_clean = True
+        self.is_simply_framed = False
         self.is_plain = False
         self.wants_close = False
         self.wants_keep_alive = False
@@ -137,11 +149,12 @@ class RequestHead:  # hot path
         path: The path of the target, without query; whoever matches rules replaces it by the normalised one.
         query: The text between the first `?` and `#`, undecoded.
         authority: Host and port of an absolute-form target, or "".
-        version_minor: 1 for HTTP/1.1, 0 for HTTP/1.0.
-        line: The request line as received, but with single spaces around the target and 1.0 or 1.1 as its version.
+        version: `HTTP/1.1`, which stands for later minor versions too, `HTTP/1.0` or `HTTP/0.9`.
+        line: The request line as received, but with single spaces around the target and `version` behind it.
+        verdict: What the desync classifier says; None for a compliant request.
         fields: The header section.
         source_ip: The address of the TCP connection's other end; set by the connection.
-        size: Bytes of the whole head as received.
+        size: Bytes of the head as received, and of what frames the part of a chunked body that came with it.
     """
 
     __slots__ = (
@@ -156,7 +169,8 @@ class RequestHead:  # hot path
         "size",
         "source_ip",
         "target",
-        "version_minor",
+        "verdict",
+        "version",
     )
 
     # Positional: keywords would cost a tenth of a microsecond for every request.
@@ -171,7 +185,8 @@ class RequestHead:  # hot path
         self.fields = fields
         self.size = size
         self.authority = ""
-        self.version_minor = 1
+        self.version = "HTTP/1.1"
+        self.verdict: Verdict | None = None
         self.source_ip = ""
         self._host: str | None = None
         self._query_pairs: list[tuple[str, str]] | None = None

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from edgeproxy.protocol.desync import Tier
+
 if TYPE_CHECKING:
     from edgeproxy.protocol.message import RequestFields, RequestHead, ResponseHead
 
@@ -17,17 +19,17 @@ WEBSOCKET: Final = "websocket"
 
 def names_websocket(fields: RequestFields) -> bool:
     """Whether a header section asks for a WebSocket, if the request that it belongs to may."""
-    return (
-        fields.upgrade == WEBSOCKET
-        and "upgrade" in fields.connection_tokens
-        and fields.body_length == 0
-        and not fields.is_ambiguous
-    )
+    return fields.upgrade == WEBSOCKET and "upgrade" in fields.connection_tokens and fields.body_length == 0
 
 
 def asks_for_websocket(head: RequestHead) -> bool:
     """Whether a request asks for a WebSocket in the way that is passed on."""
-    return head.fields.wants_websocket and head.method == "GET" and head.version_minor == 1
+    return (
+        head.fields.wants_websocket
+        and head.method == "GET"
+        and head.version == "HTTP/1.1"
+        and (head.verdict is None or head.verdict.tier < Tier.AMBIGUOUS)
+    )
 
 
 def accepts_websocket(head: ResponseHead) -> bool:

@@ -1,31 +1,25 @@
-"""The access log: the ALB's line format, and a writer that keeps files off the request path.
+"""The access log: the ALB's line format, and the writer of a stream of lines.
 
 One line is 34 fields (user guide, load-balancer-access-logs; the last one, ip_address, is on real lines but not in the
 guide's samples). What a whole connection or a whole second shares is rendered once; the rest is one f-string.
-
-`AccessLog` collects lines and gives them to a thread in blocks, so that a slow disk or a full pipe delays nobody.
-What it holds is bounded: when the thread is `MAX_WAITING_BLOCKS` behind, new lines are dropped and counted.
 """
 
 from __future__ import annotations
 
-import queue
 import re
-import threading
 import time
-from typing import IO, TYPE_CHECKING, Final, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol, cast
 
 from edgeproxy.exchange.forwarding import split_host
 from edgeproxy.exchange.outcome import Outcome
 from edgeproxy.protocol.message import ascii_lower
+from edgeproxy.runtime.log_writer import LogWriter
 
 if TYPE_CHECKING:
     from edgeproxy.exchange.record import ExchangeRecord
     from edgeproxy.rules.transform import Transformed
     from edgeproxy.runtime.client_connection import ClientConnection
-
-BLOCK_LINES: Final = 256
-MAX_WAITING_BLOCKS: Final = 64
+    from edgeproxy.runtime.log_writer import Block
 
 MAX_RECENT: Final = 1024
 """Hosts and user agents whose escaped form is remembered."""
@@ -44,6 +38,7 @@ _WITHOUT_TIMES: Final = frozenset(
         Outcome.CONNECT_FAILED,
         Outcome.CONNECT_TIMEOUT,
         Outcome.TARGET_TLS_FAILED,
+        Outcome.TARGET_TLS_TIMEOUT,
         Outcome.CLIENT_LEFT,
         Outcome.CLIENT_LEFT_SENDING,
     }
@@ -143,8 +138,7 @@ class LineFormat:  # hot path
             fields = head.fields
             host = head.authority or fields.host
             base = self._urls.get(host) or self._base_url(host)
-            version = "HTTP/1.1" if head.version_minor else "HTTP/1.0"
-            request = f"{head.method} {base}{escape(head.target)} {version}"
+            request = f"{head.method} {base}{escape(head.target)} {head.version}"
             agent = self._agents.get(fields.user_agent) or self._agent(fields.user_agent)
             # A client may have written part of it.
             trace = (escape(record.trace_id) if fields.trace_id else record.trace_id) or "-"
@@ -206,51 +200,24 @@ def _times(record: ExchangeRecord, now: float) -> str:
     return f"{request} {seconds(now - dispatched)} -1"
 
 
-class AccessLog:
-    """Collects lines and writes them in blocks from a thread of its own."""
+class LineStream(Protocol):
+    """What an `AccessLog` writes to; files, `io.StringIO` and `Descriptor` are such streams."""
 
-    def __init__(self, stream: IO[str]) -> None:
+    def write(self, text: str, /) -> object:
+        """All of it."""
+
+    def flush(self) -> object:
+        """Holds nothing back."""
+
+
+class AccessLog(LogWriter):
+    """Writes lines to a stream: a file, a pipe, standard output. Other logs than the access log go that way as well."""
+
+    def __init__(self, stream: LineStream) -> None:
         """`stream` is closed by whoever opened it."""
+        super().__init__("edgeproxy-access-log")
         self._stream = stream
-        self._lines: list[str] = []
-        self._blocks: queue.Queue[list[str] | None] = queue.Queue(MAX_WAITING_BLOCKS)
-        self._thread: threading.Thread | None = None
-        self.dropped = 0
-        """Lines that were lost because the stream could not take them."""
 
-    def write(self, line: str) -> None:  # hot path
-        """Takes one line, its line feed included."""
-        lines = self._lines
-        lines.append(line)
-        if len(lines) >= BLOCK_LINES:
-            self.flush()
-
-    def flush(self) -> None:
-        """Hands the collected lines to the thread; called once per deadline sweep as well."""
-        if not self._lines:
-            return
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="edgeproxy-access-log", daemon=True)
-            self._thread.start()
-        try:
-            self._blocks.put_nowait(self._lines)
-        except queue.Full:
-            self.dropped += len(self._lines)
-        self._lines = []
-
-    def close(self) -> None:
-        """Writes what is left; blocks until it is written."""
-        self.flush()
-        if self._thread is not None:
-            self._blocks.put(None)
-            self._thread.join()
-            self._thread = None
-
-    def _run(self) -> None:
-        while (block := self._blocks.get()) is not None:
-            try:
-                self._stream.write("".join(block))
-                self._stream.flush()
-            except (OSError, ValueError):
-                # The reader of a pipe has gone, or the disk is full: serving goes on.
-                self.dropped += len(block)
+    def _take(self, block: Block) -> None:
+        self._stream.write("".join(block.lines))
+        self._stream.flush()

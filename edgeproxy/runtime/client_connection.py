@@ -8,15 +8,19 @@ because closing a socket with unread bytes resets it and may destroy the answer 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 from time import monotonic
 from typing import TYPE_CHECKING, Final, cast
 
 from edgeproxy.errors import ProtocolError
 from edgeproxy.exchange.exchange import Exchange
+from edgeproxy.exchange.simple import SimpleExchange
+from edgeproxy.model import ids
 from edgeproxy.protocol.h1_server import H1ServerCodec
 from edgeproxy.runtime.access_log import ConnectionPart, connection_part
 from edgeproxy.runtime.target_connection import HIGH_WATER
+from edgeproxy.runtime.tls_accept import address_of
 
 if TYPE_CHECKING:
     import ssl
@@ -47,8 +51,8 @@ class ClientConnection(asyncio.Protocol):  # hot path
         "_tls_facts",
         "established",
         "feed",
+        "grows_old",
         "label",
-        "max_age",
         "source_ip",
         "source_port",
         # derived from the listener's current configuration
@@ -86,8 +90,9 @@ class ClientConnection(asyncio.Protocol):  # hot path
         self._progress = 0.0
         self.exchange: Exchange | None = None
         self.established = self.last_activity = monotonic()
-        # Fixed when the connection is made (user guide, edit-load-balancer-attributes, client keep-alive duration).
-        self.max_age = listener.client_keep_alive
+        # Responses to requests that come later end the connection. Fixed when it is made, and no traffic moves it (user
+        # guide, edit-load-balancer-attributes, client keep-alive duration).
+        self.grows_old = self.established + listener.client_keep_alive
 
     # ---- asyncio
 
@@ -95,11 +100,8 @@ class ClientConnection(asyncio.Protocol):  # hot path
         """The connection is there."""
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=HIGH_WATER)
-        source = transport.get_extra_info("peername") or ("", 0)
-        # IPv4 clients of a dual-stack socket come as ::ffff:192.0.2.1.
-        self.source_ip = source[0].removeprefix("::ffff:")
-        self.source_port = source[1]
-        self.label = f"{self.source_ip}:{self.source_port}"
+        self.source_ip, self.source_port = address_of(transport, "peername")
+        self.label = ids.endpoint(self.source_ip, self.source_port)
         self._listener.on_opened(self)
 
     def data_received(self, data: bytes) -> None:
@@ -148,10 +150,16 @@ class ClientConnection(asyncio.Protocol):  # hot path
         exchange = self.exchange = Exchange(self, self._listener.context, head, self.last_activity)
         exchange.begin(data, is_complete)
 
-    def on_request_body(self, data: bytes, is_complete: bool) -> None:
+    def on_simple_request(self, head: RequestHead) -> None:
+        """The codec has read a request of HTTP/0.9."""
+        head.source_ip = self.source_ip
+        exchange = self.exchange = SimpleExchange(self, self._listener.context, head, self.last_activity)
+        exchange.begin(b"", is_complete=True)
+
+    def on_request_body(self, data: bytes, size: int, is_complete: bool) -> None:
         """The codec has read some of the body."""
         if self.exchange is not None:
-            self.exchange.on_request_body(data, is_complete)
+            self.exchange.on_request_body(data, size, is_complete)
         elif is_complete:
             self._close()
 
@@ -166,7 +174,7 @@ class ClientConnection(asyncio.Protocol):  # hot path
 
     def on_early_bytes(self) -> None:
         """Unless a tunnel opens, the connection ends with the answer: these bytes will not be read."""
-        self.max_age = -1.0
+        self.grows_old = 0.0
 
     def on_tunnel_bytes(self, data: bytes) -> None:
         """The client sends through a tunnel."""
@@ -182,7 +190,7 @@ class ClientConnection(asyncio.Protocol):  # hot path
     @property
     def must_close(self) -> bool:
         """Draining, or the connection has reached its age."""
-        return self._listener.is_draining or self.last_activity - self.established > self.max_age
+        return self._listener.is_draining or self.last_activity > self.grows_old
 
     def forwarded_prefix(self, forwarding: RequestForwarding) -> str:
         """The X-Forwarded lines of this client, made once per configuration."""
@@ -236,11 +244,18 @@ class ClientConnection(asyncio.Protocol):  # hot path
         if self._is_paused:
             self.resume_reading()
         if transport is not None and transport.can_write_eof() and not transport.is_closing():
-            transport.write_eof()
+            # A client that has gone in the meantime is no reason to disturb whoever has ended the exchange.
+            with contextlib.suppress(OSError):
+                transport.write_eof()
 
     def _close(self) -> None:
-        if self._transport is not None:
+        # Once: a second time makes asyncio's TLS transport forget its connection, and then nothing can end it.
+        if self._transport is not None and not self._transport.is_closing():
             self._transport.close()
+
+    @property
+    def _is_closing(self) -> bool:
+        return self._transport is not None and self._transport.is_closing()
 
     def abort(self) -> None:
         """Cuts the connection."""
@@ -275,14 +290,21 @@ class ClientConnection(asyncio.Protocol):  # hot path
             exchange.on_idle(is_client_paused=self._is_paused)
 
     def _check_between_requests(self, now: float, idle_timeout: float) -> None:
-        if now - self.last_activity > idle_timeout and now - self._last_progress(now) > idle_timeout:
+        progress = self._last_progress(now)
+        if self._linger_until and not self._is_closing:
+            self._check_lingering(now, progress, idle_timeout)
+        elif now - self.last_activity > idle_timeout and now - progress > idle_timeout:
             self._on_idle_between_requests()
-        elif self._linger_until and self._has_lingered(now):
-            self._close()
 
-    def _has_lingered(self, now: float) -> bool:
-        silence = LINGER_SILENCE_SECONDS * self._listener.time_scale
-        return now >= self._linger_until or now - self.last_activity > silence
+    def _check_lingering(self, now: float, progress: float, idle_timeout: float) -> None:
+        scale = self._listener.time_scale
+        if self._unsent:
+            # Closing now would destroy what the client has yet to take: its time begins when it has taken everything.
+            self._linger_until = now + LINGER_SECONDS * scale
+            if now - progress > idle_timeout:
+                self.abort()
+        elif now >= self._linger_until or now - max(self.last_activity, progress) > LINGER_SILENCE_SECONDS * scale:
+            self._close()
 
     def _last_progress(self, now: float) -> float:
         """When the client last took bytes that wait for it: a full buffer that shrinks is a sign of life."""
@@ -293,10 +315,11 @@ class ClientConnection(asyncio.Protocol):  # hot path
         return self._progress
 
     def _on_idle_between_requests(self) -> None:
-        if self._unsent:
-            # Closing in order would wait for ever for a client that does not read.
+        if self._unsent or self._is_closing:
+            # Closing in order would wait for ever for a client that does not read, or does not answer the end of TLS.
             self.abort()
-        elif self._linger_until or self._codec.is_idle or self._codec.is_stopped:
+        elif self._codec.is_idle or self._codec.is_stopped:
+            self.last_activity = monotonic()
             self._close()
         else:
             # Part of a request came and then nothing (user guide, load-balancer-troubleshooting, HTTP 408).
@@ -344,8 +367,12 @@ class ClientConnection(asyncio.Protocol):  # hot path
     @property
     def node_address(self) -> str:
         """The load balancer's own address on this connection."""
-        name = self._transport.get_extra_info("sockname") if self._transport is not None else None
-        return cast("str", name[0]).removeprefix("::ffff:") if name else "-"
+        return address_of(self._transport, "sockname")[0]
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there is, or was, a connection: a TLS handshake may still be under way, or have failed."""
+        return self.label != "-"
 
     def __repr__(self) -> str:
         state = "idle" if self.exchange is None else repr(self.exchange)

@@ -22,6 +22,7 @@ from edgeproxy.balancing.sticky_token import KEY_BYTES, TokenSealer
 from edgeproxy.balancing.weighted import WeightedGroups
 from edgeproxy.exchange.actions import CompiledAction, FixedResponseAction, ForwardAction, RedirectAction
 from edgeproxy.exchange.context import ExchangeContext
+from edgeproxy.exchange.desync_mode import DesyncMode
 from edgeproxy.exchange.forwarding import RequestForwarding
 from edgeproxy.exchange.response_headers import ResponseHeaders
 from edgeproxy.exchange.sticky import StickyForwardAction
@@ -30,9 +31,10 @@ from edgeproxy.exchange.transforming import TransformingAction
 from edgeproxy.model import ids
 from edgeproxy.rules.predicates import needs_dropped_header
 from edgeproxy.rules.table import RoutingTable
-from edgeproxy.runtime.access_log import AccessLog, LineFormat
+from edgeproxy.runtime.access_log import LineFormat
 from edgeproxy.runtime.dropped_names import DroppedNames
-from edgeproxy.runtime.ledger import Ledger
+from edgeproxy.runtime.ledger import CountingRules, Ledger
+from edgeproxy.runtime.request_ring import ListenerPlace, RequestRing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from edgeproxy.model.target_group_settings import TargetGroupSettings
     from edgeproxy.model.topology import Topology
     from edgeproxy.runtime.clock import Clock
+    from edgeproxy.runtime.log_outlets import LogOutlets
     from edgeproxy.runtime.metrics import Metrics
 
 ListenerKey = tuple[str, int]
@@ -78,17 +81,19 @@ class Compiler:
         *,
         dialer: TargetDialer,
         metrics: Metrics,
-        access_log: AccessLog | None,
+        logs: LogOutlets,
         clock: Clock,
         draw: Callable[[], float] | None = None,
         time_scale: float = 1.0,
         stickiness_key: Callable[[], bytes] | None = None,
+        requests: RequestRing | None = None,
     ) -> None:
         """`stickiness_key` gives the 32 bytes that cookies are sealed with; it is asked once, if at all."""
         self._dialer = dialer
         self._metrics = metrics
-        self._access_log = access_log
+        self._logs = logs
         self._clock = clock
+        self._requests = requests or RequestRing(clock)
         self._draw = draw or random.Random().random  # noqa: S311 - a lottery between target groups, not a secret
         self._trace_ids = TraceIds()
         self._dropped_names = DroppedNames()
@@ -202,7 +207,7 @@ class Compiler:
             dialer=self._dialer,
             ledger=Ledger(
                 counters=self._metrics.load_balancers[balancer.name],
-                log=self._access_log,
+                log=self._logs.of(balancer.name).access,
                 line_format=LineFormat(
                     load_balancer=ids.load_balancer_resource(balancer.name),
                     dns_name=dns_name,
@@ -210,8 +215,14 @@ class Compiler:
                     port=listener.port,
                 ),
                 clock=self._clock,
+                ring=self._requests,
+                place=ListenerPlace(balancer.name, listener.protocol.lower(), listener.port),
+                rules=CountingRules(
+                    [rule.priority for rule in listener.rules], balancer.settings.drop_invalid_header_fields
+                ),
             ),
             clock=self._clock,
+            desync_mode=DesyncMode(balancer.settings.desync_mitigation_mode),
             response_headers=ResponseHeaders(
                 listener.settings.response_headers, has_server=listener.settings.server_header
             ),

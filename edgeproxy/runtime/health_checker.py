@@ -210,8 +210,11 @@ class GroupHealthChecker:
         """The target's address; names are asked anew before every check, and keep their address while it is valid."""
         if target.address == target.id:
             return target.address
+        assert self._group is not None
         try:
-            addresses = await self._resolve(target.id)
+            # A resolver that never answers must not end the checks; TimeoutError is an OSError.
+            async with asyncio.timeout(self._group.health_check_timeout_seconds * self._time_scale):
+                addresses = await self._resolve(target.id)
         except OSError:
             return None
         if not addresses:

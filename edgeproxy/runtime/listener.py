@@ -12,9 +12,12 @@ from edgeproxy.errors import BindError
 from edgeproxy.runtime.client_connection import ClientConnection
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from edgeproxy.exchange.context import ExchangeContext
     from edgeproxy.protocol.memo import Memo
     from edgeproxy.protocol.message import RequestFields
+    from edgeproxy.runtime.connection_log import ConnectionLog
     from edgeproxy.runtime.metrics import LoadBalancerCounters
     from edgeproxy.runtime.server_tls import Handshake, ServerTls
 
@@ -53,8 +56,9 @@ class ListenerSocket:
         idle_timeout: Seconds.
         client_keep_alive: Seconds that a client connection may last.
         is_draining: Every response closes its connection.
+        connection_log: Gets a line per connection.
         connections: The open client connections.
-        handshakes: Those that ask for a client certificate and have not led to a connection.
+        handshakes: Those whose TLS handshake is not over.
         handshake_seconds: How long one may take.
     """
 
@@ -63,6 +67,7 @@ class ListenerSocket:
         *,
         load_balancer: str,
         port: int,
+        connection_log: ConnectionLog,
         tls: ServerTls | None,
         context: ExchangeContext,
         counters: LoadBalancerCounters,
@@ -83,6 +88,7 @@ class ListenerSocket:
         self.handshake_seconds = max(HANDSHAKE_SECONDS * time_scale, 1.0)
         self.connections: set[ClientConnection] = set()
         self.handshakes: set[Handshake] = set()
+        self.connection_log = connection_log
         self._memo = memo
         self._sockets: list[socket.socket] = []
         self._servers: list[asyncio.Server] = []
@@ -121,15 +127,15 @@ class ListenerSocket:
         self._next_tls = tls
         if self._servers and tls is not None and tls.shares_sockets_with(self.tls):
             return
-        make, ssl_context = (self._connection, None) if tls is None else tls.server_side(self, self._connection)
+        make: Callable[[], asyncio.Protocol] = (
+            self._connection if tls is None else tls.server_side(self, self._connection)
+        )
         try:
             for sock in self._sockets:
                 server = await asyncio.get_running_loop().create_server(
                     make,
                     sock=sock.dup(),
                     backlog=ACCEPTS_IN_A_ROW,
-                    ssl=ssl_context,
-                    ssl_handshake_timeout=self.handshake_seconds if ssl_context is not None else None,
                     start_serving=False,
                 )
                 self._prepared.append(server)
@@ -196,20 +202,19 @@ class ListenerSocket:
         self.connections.add(connection)
         self.counters.active_connections += 1
         self.counters.new_connections += 1
+        if self.connection_log.is_on:
+            self.connection_log.established(connection)
         if self.is_draining:
             connection.drain()
 
     def on_handshake_failed(self, handshake: Handshake) -> None:
-        """A client was refused for its certificate, or could not agree on TLS, left, or fell silent."""
-        facts = handshake.facts
-        subject = f" ({facts.client_certificate.subject})" if facts.client_certificate is not None else ""
-        status, reason = facts.verify_status.partition(":")[2], handshake.reason
-        _log.info(
-            "Listener %s:%d refused the client %s:%d%s: %s",
-            *(self.protocol, self.port, *handshake.client, subject),
-            status if reason == status else f"{status}, {reason}",
-            extra={"event": "tls_refused"},
-        )
+        """A client was refused for its certificate, or could not agree on TLS with us, left, or fell silent."""
+        self.counters.new_connections += 1
+        self.counters.client_tls_negotiation_errors += 1
+        if self.connection_log.is_on:
+            self.connection_log.failed(handshake)
+        if handshake.reason:
+            _log_refusal(f"{self.protocol}:{self.port}", handshake)
 
     def on_closed(self, connection: ClientConnection) -> None:
         """A client connection is gone."""
@@ -219,6 +224,18 @@ class ListenerSocket:
 
     def __repr__(self) -> str:
         return f"<ListenerSocket {self.protocol}:{self.port} at {self.addresses} connections={len(self.connections)}>"
+
+
+def _log_refusal(listener: str, handshake: Handshake) -> None:
+    facts = handshake.facts
+    subject = f" ({facts.client_certificate.subject})" if facts.client_certificate is not None else ""
+    status, reason = facts.verify_status.partition(":")[2], handshake.reason
+    _log.info(
+        "Listener %s refused the client %s:%d%s: %s",
+        *(listener, *handshake.client, subject),
+        status if reason == status else f"{status}, {reason}",
+        extra={"event": "tls_refused"},
+    )
 
 
 def _bind(bind: Bind) -> list[socket.socket]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -10,11 +11,26 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_log = logging.getLogger(__name__)
+
 
 def run(main: Coroutine[Any, Any, T]) -> T:
     """Runs a coroutine on the fastest loop there is."""
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.get_loop().set_exception_handler(on_exception)
         return runner.run(main)
+
+
+def on_exception(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What nobody else has caught, as the loop reports it.
+
+    Where the other end resets a TLS connection, uvloop may still have something to write. It ends the connection as it
+    should and calls that fatal, with a traceback; to us it is a client or a target that has left.
+    """
+    if context.get("message") == "Fatal error on SSL protocol" and isinstance(context.get("exception"), RuntimeError):
+        _log.debug("A TLS connection was reset: %s", context["exception"])
+    else:
+        loop.default_exception_handler(context)
 
 
 def loop_factory() -> type[asyncio.AbstractEventLoop] | None:

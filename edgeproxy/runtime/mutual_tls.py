@@ -34,7 +34,6 @@ from edgeproxy.runtime.trust_store import read_trust_store
 
 if TYPE_CHECKING:
     import asyncio
-    import ssl
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from edgeproxy.model.mutual_authentication import MutualAuthentication
     from edgeproxy.model.security_policy import SecurityPolicy
     from edgeproxy.model.trust_store import TrustStore
+    from edgeproxy.runtime.client_connection import ClientConnection
     from edgeproxy.runtime.server_certificate import CertificateFiles, ServerCertificate
     from edgeproxy.runtime.server_tls import Accepts
     from edgeproxy.runtime.tls_facts import TlsFacts
@@ -97,11 +97,9 @@ class ListenerMutualTls:
         """Never: a server knows whose connections it makes."""
         return other is self
 
-    def server_side(
-        self, listener: Accepts, make: Callable[[], asyncio.Protocol]
-    ) -> tuple[Callable[[], asyncio.Protocol], ssl.SSLContext | None]:
+    def server_side(self, listener: Accepts, make: Callable[[], ClientConnection]) -> Callable[[], asyncio.Protocol]:
         """See `ServerTls`."""
-        return lambda: MutualTlsTransport(listener, make(), self.begin), None
+        return lambda: MutualTlsTransport(listener, make(), self.begin)
 
     def begin(self) -> ClientTls:
         """The TLS state of a new connection."""

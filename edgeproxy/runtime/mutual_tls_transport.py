@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edgeproxy.runtime.certificate_choice import Presented
+    from edgeproxy.runtime.client_connection import ClientConnection
     from edgeproxy.runtime.server_tls import Accepts
 
 READ_SIZE: Final = 1 << 16
@@ -111,11 +112,12 @@ class MutualTlsTransport(asyncio.Transport, asyncio.Protocol):
         reason: Why the handshake failed.
     """
 
-    def __init__(self, listener: Accepts, protocol: asyncio.BaseProtocol, begin: Callable[[], ClientTls]) -> None:
+    def __init__(self, listener: Accepts, protocol: ClientConnection, begin: Callable[[], ClientTls]) -> None:
         """`protocol` gets the decrypted bytes; `begin` makes the TLS state when the connection is there."""
         super().__init__()
         self._listener = listener
-        self._protocol = cast("asyncio.Protocol", protocol)
+        self._protocol: asyncio.Protocol = protocol
+        self._connection = protocol
         self._begin = begin
         self._is_established = False
         self._has_failed = False
@@ -177,6 +179,11 @@ class MutualTlsTransport(asyncio.Transport, asyncio.Protocol):
             self._protocol.resume_writing()
 
     # ---- the handshake
+
+    @property
+    def trace_id(self) -> str:
+        """What the connection would have been known by."""
+        return self._connection.trace_id
 
     def _shake_hands(self) -> None:
         try:

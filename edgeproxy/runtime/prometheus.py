@@ -1,46 +1,47 @@
-"""Counters in Prometheus's text format, under CloudWatch's names in Prometheus's spelling.
+"""`/metrics`: the table of `metric_names.py` in Prometheus's text format, with the numbers of this moment.
 
-`HTTPCode_Target_2XX_Count` of the namespace `AWS/ApplicationELB` is spelled
-`aws_applicationelb_httpcode_target_2xx_count_total`; CloudWatch's dimensions are labels. Like CloudWatch, no line is
-written for a status class that never occurred.
-Source: user guide, load-balancer-cloudwatch-metrics.
+Like CloudWatch, a metric has no line where its criteria say so; its name and what it counts are always there. The only
+metric that is not CloudWatch's, `edgeproxy_target_healthy`, says of each target what the counts of a group hide.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import itertools
+from typing import TYPE_CHECKING, Any, cast
 
 from prometheus_client import generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from edgeproxy.model.target import TargetHealthState
+from edgeproxy.runtime.metric_names import METRICS
+from edgeproxy.runtime.metric_row import (
+    LOAD_BALANCER,
+    PREFIX,
+    BalancerView,
+    GroupView,
+    Kind,
+    Published,
+    Shown,
+    Unpublished,
+)
+from edgeproxy.runtime.metrics import RESPONSE_TIME_BOUNDS, TargetGroupCounters
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from edgeproxy.model.topology import Topology
-    from edgeproxy.runtime.metrics import LoadBalancerCounters, Metrics, TargetGroupCounters
+    from edgeproxy.runtime.metrics import Metrics
     from edgeproxy.runtime.status import TargetGroupStatus
 
-_PREFIX = "aws_applicationelb_"
-_LOAD_BALANCER = ("load_balancer",)
-_TARGET_GROUP = ("load_balancer", "target_group")
-_TARGET = ("load_balancer", "target_group", "target")
-_SINGLE_CODES = (500, 502, 503, 504)  # the statuses that have a metric of their own
+    Labels = tuple[str, ...]
 
-# name without prefix, what it counts, where it stands
-_COUNTERS = (
-    ("new_connection_count", "TCP connections from clients", "new_connections"),
-    ("request_count", "Requests for which a target could be chosen", "request_count"),
-    ("processed_bytes", "Bytes of heads and bodies, both directions", "processed_bytes"),
-    ("http_fixed_response_count", "Fixed responses", "fixed_responses"),
-    ("http_redirect_count", "Redirects", "redirects"),
-)
-_GROUP_COUNTERS = (
-    ("target_group_request_count", "Requests for which a target of the group could be chosen", "request_count"),
-    ("target_connection_error_count", "Connections to targets that were not established", "connection_errors"),
-)
+_TARGET = ("load_balancer", "target_group", "target")
+_FAMILIES: dict[Kind, Any] = {
+    Kind.COUNTER: CounterMetricFamily,
+    Kind.GAUGE: GaugeMetricFamily,
+    Kind.HISTOGRAM: HistogramMetricFamily,
+}
 
 
 def render(metrics: Metrics, groups: Sequence[TargetGroupStatus], topology: Topology) -> bytes:
@@ -51,7 +52,14 @@ def render(metrics: Metrics, groups: Sequence[TargetGroupStatus], topology: Topo
         groups: The target groups' health now.
         topology: Says which load balancer uses which target group.
     """
-    return generate_latest(_Snapshot([*_counted(metrics), *_observed(groups, topology)]))
+    balancers = _balancers(metrics, topology)
+    by_group = _groups(metrics, groups, topology)
+    families = [
+        _family(row, balancers if row.labels == LOAD_BALANCER else by_group)
+        for row in METRICS
+        if not isinstance(row, Unpublished)
+    ]
+    return generate_latest(_Snapshot([*families, _single(by_group)]))
 
 
 class _Snapshot(Collector):
@@ -64,87 +72,69 @@ class _Snapshot(Collector):
         return self._families
 
 
-def _counted(metrics: Metrics) -> Iterator[Metric]:
-    balancers = metrics.load_balancers
-    active = GaugeMetricFamily(
-        _PREFIX + "active_connection_count", "TCP connections with clients", labels=_LOAD_BALANCER
-    )
-    for name, counters in balancers.items():
-        active.add_metric((name,), counters.active_connections)
-    yield active
-    for metric, documentation, attribute in _COUNTERS:
-        family = CounterMetricFamily(_PREFIX + metric, documentation, labels=_LOAD_BALANCER)
-        for name, counters in balancers.items():
-            family.add_metric((name,), getattr(counters, attribute))
-        yield family
-    yield from _codes(balancers)
-    yield from _group_counters(
-        [((name, group), own) for name, counters in balancers.items() for group, own in counters.groups.items()]
-    )
+def _balancers(metrics: Metrics, topology: Topology) -> dict[Labels, BalancerView]:
+    sticky: dict[str, set[str]] = {}
+    for group in topology.target_groups:
+        balancer = topology.load_balancer_of(group)
+        if balancer is not None and group.settings.stickiness_enabled:
+            sticky.setdefault(balancer.name, set()).add(group.settings.stickiness_type)
+    return {
+        (name,): BalancerView(counters, frozenset(sticky.get(name, ())))
+        for name, counters in metrics.load_balancers.items()
+    }
 
 
-def _codes(balancers: dict[str, LoadBalancerCounters]) -> Iterator[Metric]:
-    """`HTTPCode_ELB_3XX_Count` and its kin: answers that the load balancer made itself."""
-    for digit in (3, 4, 5):
-        family = _code_family(f"httpcode_elb_{digit}xx_count", f"Answers {digit}XX by the load balancer itself")
-        for name, counters in balancers.items():
-            count = sum(count for status, count in counters.elb_status.items() if status // 100 == digit)
-            if count:
-                family.add_metric((name,), count)
-        yield family
-    for status in _SINGLE_CODES:
-        family = _code_family(f"httpcode_elb_{status}_count", f"Answers {status} by the load balancer itself")
-        for name, counters in balancers.items():
-            if counters.elb_status.get(status):
-                family.add_metric((name,), counters.elb_status[status])
-        yield family
+def _groups(metrics: Metrics, groups: Sequence[TargetGroupStatus], topology: Topology) -> dict[Labels, GroupView]:
+    """Every target group that is configured, and every other that has ever had a request."""
+    counted = {
+        (name, group): counters
+        for name, balancer in metrics.load_balancers.items()
+        for group, counters in balancer.groups.items()
+    }
+    views: dict[Labels, GroupView] = {}
+    for status in groups:
+        balancer = topology.load_balancer_of(topology.target_group(status.arn))
+        labels = ("" if balancer is None else balancer.name, status.name)
+        views[labels] = GroupView(counted.get(labels) or TargetGroupCounters(), status)
+    return {labels: GroupView(counters, None) for labels, counters in counted.items()} | views
 
 
-def _code_family(name: str, documentation: str) -> CounterMetricFamily:
-    return CounterMetricFamily(_PREFIX + name, documentation, labels=_LOAD_BALANCER)
+def _family(row: Published[Any], views: Mapping[Labels, Any]) -> Metric:
+    family = _FAMILIES[row.kind](PREFIX + row.name, row.counts, labels=row.labels)
+    for labels, view in views.items():
+        value = row.read(view)
+        if not _is_shown(row, view, value):
+            continue
+        family.add_metric(labels, *(_histogram(view.counters) if row.kind is Kind.HISTOGRAM else (value,)))
+    return cast("Metric", family)
 
 
-def _group_counters(groups: Sequence[tuple[tuple[str, str], TargetGroupCounters]]) -> Iterator[Metric]:
-    for metric, documentation, attribute in _GROUP_COUNTERS:
-        family = CounterMetricFamily(_PREFIX + metric, documentation, labels=_TARGET_GROUP)
-        for labels, counters in groups:
-            family.add_metric(labels, getattr(counters, attribute))
-        yield family
-    for digit in (2, 3, 4, 5):
-        name, documentation = f"httpcode_target_{digit}xx_count", f"Responses {digit}XX by targets"
-        family = CounterMetricFamily(_PREFIX + name, documentation, labels=_TARGET_GROUP)
-        for labels, counters in groups:
-            if counters.target_status[digit]:
-                family.add_metric(labels, counters.target_status[digit])
-        yield family
-    seconds = SummaryMetricFamily(
-        _PREFIX + "target_response_time_seconds",
-        "From sending a request to a target until its response begins",
-        labels=_TARGET_GROUP,
-    )
-    for labels, counters in groups:
-        seconds.add_metric(labels, counters.response_samples, counters.response_seconds)
-    yield seconds
+def _is_shown(row: Published[Any], view: BalancerView | GroupView, value: float) -> bool:
+    if value and row.kind is not Kind.GAUGE:
+        return True  # a counter that has begun never disappears
+    match row.shown:
+        case Shown.NON_ZERO:
+            return value != 0
+        case Shown.ALWAYS:
+            return isinstance(view, BalancerView) or view.status is not None
+        case Shown.WITH_TARGETS:
+            return isinstance(view, GroupView) and view.has_targets
+        case Shown.STICKY:
+            return isinstance(view, BalancerView) and "lb_cookie" in view.stickiness
+        case Shown.APP_STICKY:
+            return isinstance(view, BalancerView) and "app_cookie" in view.stickiness
 
 
-def _observed(groups: Sequence[TargetGroupStatus], topology: Topology) -> Iterator[Metric]:
-    healthy = GaugeMetricFamily(_PREFIX + "healthy_host_count", "Healthy targets", labels=_TARGET_GROUP)
-    unhealthy = GaugeMetricFamily(_PREFIX + "un_healthy_host_count", "Unhealthy targets", labels=_TARGET_GROUP)
-    anomalous = GaugeMetricFamily(_PREFIX + "anomalous_host_count", "Targets with anomalies", labels=_TARGET_GROUP)
-    mitigated = GaugeMetricFamily(_PREFIX + "mitigated_host_count", "Targets under mitigation", labels=_TARGET_GROUP)
-    unhealthy_routing = CounterMetricFamily(
-        _PREFIX + "unhealthy_routing_request_count", "Requests routed while failing open", labels=_TARGET_GROUP
-    )
-    single = GaugeMetricFamily("edgeproxy_target_healthy", "1 while a target is healthy", labels=_TARGET)
-    for group in groups:
-        load_balancer = topology.load_balancer_of(topology.target_group(group.arn))
-        labels = ("" if load_balancer is None else load_balancer.name, group.name)
-        states = [target.health.state for target in group.targets]
-        healthy.add_metric(labels, states.count(TargetHealthState.HEALTHY))
-        unhealthy.add_metric(labels, states.count(TargetHealthState.UNHEALTHY))
-        anomalous.add_metric(labels, sum(target.is_anomalous for target in group.targets))
-        mitigated.add_metric(labels, sum(target.is_mitigated for target in group.targets))
-        unhealthy_routing.add_metric(labels, group.unhealthy_routing_requests)
-        for target, state in zip(group.targets, states, strict=True):
-            single.add_metric((*labels, f"{target.id}:{target.port}"), state is TargetHealthState.HEALTHY)
-    yield from (healthy, unhealthy, anomalous, mitigated, unhealthy_routing, single)
+def _histogram(counters: TargetGroupCounters) -> tuple[list[tuple[str, float]], float]:
+    """Prometheus's buckets: upper end, and how many samples are not above it; and the sum of all samples."""
+    ends = [*(f"{bound:g}" for bound in RESPONSE_TIME_BOUNDS), "+Inf"]
+    return list(zip(ends, itertools.accumulate(counters.response_buckets), strict=True)), counters.response_seconds
+
+
+def _single(groups: Mapping[Labels, GroupView]) -> Metric:
+    family = GaugeMetricFamily("edgeproxy_target_healthy", "1 while a target is healthy", labels=_TARGET)
+    for labels, view in groups.items():
+        for target in view.targets:
+            is_healthy = target.health.state is TargetHealthState.HEALTHY
+            family.add_metric((*labels, f"{target.id}:{target.port}"), is_healthy)
+    return family

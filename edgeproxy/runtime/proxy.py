@@ -19,11 +19,12 @@ from edgeproxy.protocol.h1_server import request_fields_memo
 from edgeproxy.runtime.clock import Clock
 from edgeproxy.runtime.compiled import Compiled, CompiledListener, Compiler, ListenerKey
 from edgeproxy.runtime.deadlines import DeadlineSweep
-from edgeproxy.runtime.health_check_log import render as render_check
 from edgeproxy.runtime.health_checker import GroupHealthChecker
 from edgeproxy.runtime.listener import Bind, ListenerSocket
+from edgeproxy.runtime.log_outlets import LogOutlets
 from edgeproxy.runtime.metrics import Metrics
 from edgeproxy.runtime.policy_shortfalls import PolicyShortfalls
+from edgeproxy.runtime.request_ring import RequestRing
 from edgeproxy.runtime.resolver import Resolve, resolve
 from edgeproxy.runtime.server_tls import ServerTls, server_tls, tls_parts
 from edgeproxy.runtime.status import ListenerStatus, ProxyState, TargetGroupStatus, TargetStatus
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from edgeproxy.model.target_group import TargetGroup
     from edgeproxy.runtime.access_log import AccessLog
     from edgeproxy.runtime.certificate_choice import CertificateLocator
-    from edgeproxy.runtime.health_check_log import CheckRecord
     from edgeproxy.runtime.trust_store import TrustStoreLocator
 
 __all__ = ["Bind", "EdgeProxy", "ProxyState"]
@@ -60,6 +60,7 @@ class EdgeProxy:
         binds: Mapping[int, Bind] | None = None,
         time_scale: float = 1.0,
         access_log: AccessLog | None = None,
+        connection_log: AccessLog | None = None,
         health_check_log: AccessLog | None = None,
         stickiness_key: Callable[[], bytes] | None = None,
         clock: Clock | None = None,
@@ -73,6 +74,7 @@ class EdgeProxy:
             binds: Where declared ports are really bound; one that is not named is bound as declared, on all interfaces.
             time_scale: Every duration of the load balancer times this.
             access_log: Gets a line per request; closed by whoever made it.
+            connection_log: Gets a line per client connection; closed by whoever made it.
             health_check_log: Gets a line per health check; closed by whoever made it.
             stickiness_key: Gives the 32 bytes that stickiness cookies are sealed with, when they are first needed;
                 without it they are random, and cookies are worth nothing after a restart.
@@ -83,9 +85,13 @@ class EdgeProxy:
         self._trust_stores = trust_stores
         self._binds = dict(binds or {})
         self._time_scale = time_scale
-        self._access_log = access_log
-        self._health_check_log = health_check_log
         self._clock = clock or Clock()
+        self._logs = LogOutlets(
+            access_log=access_log,
+            connection_log=connection_log,
+            health_check_log=health_check_log,
+            clock=self._clock,
+        )
         self._resolve = resolve_name
         self._memo = request_fields_memo()
         self._listeners: dict[ListenerKey, ListenerSocket] = {}
@@ -99,16 +105,18 @@ class EdgeProxy:
         self._compiled: Compiled | None = None
         self._applying = asyncio.Lock()
         self.metrics = Metrics()
+        self.requests = RequestRing(self._clock)
         self.state = ProxyState.STARTING
         self._pools = TargetPools(self._clock, time_scale=time_scale)
         self._sweep = DeadlineSweep(self._clock.now, time_scale=time_scale)
         self._compiler = Compiler(
             dialer=self._pools,
             metrics=self.metrics,
-            access_log=access_log,
+            logs=self._logs,
             clock=self._clock,
             time_scale=time_scale,
             stickiness_key=stickiness_key,
+            requests=self.requests,
         )
 
     # ---- life
@@ -163,8 +171,16 @@ class EdgeProxy:
         # Transports report their end in the loop's next rounds.
         for _ in range(3):
             await asyncio.sleep(0)
-        self._flush_logs()
+        await self._logs.close()
         self.state = ProxyState.STOPPED
+
+    async def deliver_logs(self) -> bool:
+        """Completes the log objects that are being written, instead of when their five minutes are over.
+
+        Returns:
+            False when a disk or a pipe takes too long; it is then done later.
+        """
+        return await self._logs.deliver()
 
     # ---- questions
 
@@ -243,6 +259,7 @@ class EdgeProxy:
                 listener = ListenerSocket(
                     load_balancer=wanted.load_balancer,
                     port=wanted.listener.port,
+                    connection_log=self._logs.connection_log(wanted.load_balancer, wanted.listener.port),
                     tls=tls[key],
                     context=wanted.context,
                     counters=self.metrics.load_balancers[wanted.load_balancer],
@@ -269,6 +286,7 @@ class EdgeProxy:
         opened: Mapping[ListenerKey, ListenerSocket],
     ) -> None:
         """From here on nothing can fail. One swap: nothing awaits before every listener has its new context."""
+        self._logs.apply(compiled.topology)
         self._update_groups(compiled)
         for key in [key for key in self._listeners if key not in compiled.listeners]:
             leaving = self._listeners.pop(key)
@@ -302,8 +320,12 @@ class EdgeProxy:
             for target in change.removed:
                 self._pools.drain(target)
             tls = self._target_tls.context(group) if group.protocol == "HTTPS" else None
+            balancer = compiled.topology.load_balancer_of(group)
+            # Where no load balancer uses the group any more, nobody will ask for its idle connections.
+            idle_timeout = 0 if balancer is None else balancer.settings.idle_timeout_seconds * self._time_scale
+            counters = None if balancer is None else self.metrics.load_balancers[balancer.name]
             for target in state.targets.values():
-                self._pools.register(target, tls)
+                self._pools.register(target, tls, idle_timeout=idle_timeout, counters=counters)
             state.configure(
                 minimum_healthy_count=settings.minimum_healthy_count,
                 minimum_healthy_percentage=settings.minimum_healthy_percentage,
@@ -313,7 +335,6 @@ class EdgeProxy:
                 anomaly_mitigation=settings.anomaly_mitigation,
                 slow_start_seconds=settings.slow_start_seconds * self._time_scale,
             )
-            balancer = compiled.topology.load_balancer_of(group)
             self._checker(state).apply(
                 group,
                 is_in_use=group.name in compiled.in_use,
@@ -331,14 +352,10 @@ class EdgeProxy:
                 target_context=self._target_tls.context,
                 on_moved=self._on_moved,
                 resolve_name=self._resolve,
-                on_checked=None if self._health_check_log is None else self._on_checked,
-                epoch=lambda: self._clock.now() + self._clock.offset,
+                on_checked=self._logs.on_checked,
+                epoch=self._logs.epoch,
             )
         return checker
-
-    def _on_checked(self, record: CheckRecord) -> None:
-        assert self._health_check_log is not None
-        self._health_check_log.write(render_check(record))
 
     def _on_moved(self, target: TargetState) -> None:
         """Idle connections lead to the old address."""
@@ -348,18 +365,21 @@ class EdgeProxy:
 
     def _on_sweep(self, now: float) -> None:
         self._clock.synchronise()
+        # First: what clients wait for is silent only if nothing moves there.
+        self._pools.check(now)
         for listener in self._listeners.values():
             listener.check(now)
         for listener in self._leaving:
             listener.check(now)
         self._leaving = [listener for listener in self._leaving if listener.connections]
-        self._pools.close_idle(max((each.idle_timeout for each in self._listeners.values()), default=0.0))
         self._finish_draining(now)
         if now - self._anomalies_evaluated >= EVALUATION_SECONDS * self._time_scale:
             self._anomalies_evaluated = now
             for group in self._groups.values():
                 group.evaluate_anomalies()
-        self._flush_logs()
+        self.metrics.share_out(self._groups)
+        self.requests.rest(now)
+        self._logs.flush()
         if now - self._certificates_checked >= CERTIFICATE_CHECK_SECONDS:
             self._certificates_checked = now
             for listener in self._listeners.values():
@@ -372,11 +392,6 @@ class EdgeProxy:
             if group.draining:
                 for target in group.finish_draining(now):
                     self._pools.end(target)
-
-    def _flush_logs(self) -> None:
-        for log in (self._access_log, self._health_check_log):
-            if log is not None:
-                log.flush()
 
     def __repr__(self) -> str:
         return f"<EdgeProxy {self.state.value} {list(self._listeners.values())}>"

@@ -13,13 +13,14 @@ from edgeproxy.runtime.tls import ListenerTls
 
 if TYPE_CHECKING:
     import asyncio
-    import ssl
     from collections.abc import Callable
 
     from edgeproxy.model.listener import Listener
     from edgeproxy.model.security_policy import SecurityPolicy
     from edgeproxy.model.topology import Topology
     from edgeproxy.runtime.certificate_choice import CertificateLocator
+    from edgeproxy.runtime.client_connection import ClientConnection
+    from edgeproxy.runtime.connection_log import ConnectionLog
     from edgeproxy.runtime.tls_facts import TlsFacts
     from edgeproxy.runtime.trust_store import TrustStoreLocator
 
@@ -29,8 +30,14 @@ class Handshake(Protocol):
 
     client: tuple[str, int]
     """The address and port at the other end."""
+    node_address: str
+    """The load balancer's own address on this connection."""
     reason: str
-    """Why it failed, in OpenSSL's words."""
+    """Why a client was refused, in OpenSSL's words; "" where that is not known."""
+
+    @property
+    def trace_id(self) -> str:
+        """What the connection would have been known by."""
 
     @property
     def facts(self) -> TlsFacts:
@@ -47,6 +54,8 @@ class Accepts(Protocol):
     """Those that go on, and those that have failed whose connections are not gone yet."""
     handshake_seconds: float
     """How long one may take."""
+    connection_log: ConnectionLog
+    """Wants to know who connected."""
 
     def on_handshake_failed(self, handshake: Handshake) -> None:
         """One came to nothing."""
@@ -64,10 +73,8 @@ class ServerTls(Protocol):
     def shares_sockets_with(self, other: object) -> bool:
         """The servers that were made for the other one do for this one, too."""
 
-    def server_side(
-        self, listener: Accepts, make: Callable[[], asyncio.Protocol]
-    ) -> tuple[Callable[[], asyncio.Protocol], ssl.SSLContext | None]:
-        """What `loop.create_server` makes of a connection, and the context that it puts in between.
+    def server_side(self, listener: Accepts, make: Callable[[], ClientConnection]) -> Callable[[], asyncio.Protocol]:
+        """What makes the Protocol of a TCP connection.
 
         Args:
             listener: Is told of handshakes.

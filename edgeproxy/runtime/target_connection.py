@@ -23,7 +23,18 @@ HIGH_WATER: Final = 256 * 1024
 class TargetConnection(asyncio.Protocol):  # hot path
     """One connection to one target: busy with an exchange, or idle in its pool."""
 
-    __slots__ = ("_codec", "_is_closed", "_is_reusable", "_pool", "_transport", "exchange", "feed", "last_activity")
+    __slots__ = (
+        "_codec",
+        "_is_blocked",
+        "_is_closed",
+        "_is_reusable",
+        "_pool",
+        "_transport",
+        "_unsent",
+        "exchange",
+        "feed",
+        "last_activity",
+    )
 
     def __init__(self, pool: TargetPool, memo: Memo[ResponseHead]) -> None:
         self._pool = pool
@@ -32,6 +43,8 @@ class TargetConnection(asyncio.Protocol):  # hot path
         self._transport: asyncio.Transport | None = None
         self._is_reusable = True
         self._is_closed = False
+        self._is_blocked = False
+        self._unsent = 0
         self.exchange: Exchange | None = None
         self.last_activity = monotonic()
 
@@ -41,6 +54,8 @@ class TargetConnection(asyncio.Protocol):  # hot path
         """The connection is there."""
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=HIGH_WATER)
+        # The TLS handshake that may have come first is not the silence of a target that was asked something.
+        self.last_activity = monotonic()
         self._pool.on_opened(self)
 
     def data_received(self, data: bytes) -> None:
@@ -73,11 +88,13 @@ class TargetConnection(asyncio.Protocol):  # hot path
 
     def pause_writing(self) -> None:
         """More is unsent than the high mark."""
+        self._is_blocked = True
         if self.exchange is not None:
             self.exchange.on_target_blocked()
 
     def resume_writing(self) -> None:
         """What was unsent has gone out."""
+        self._is_blocked = False
         if self.exchange is not None:
             self.exchange.on_target_drained()
 
@@ -152,10 +169,20 @@ class TargetConnection(asyncio.Protocol):  # hot path
     def release(self) -> None:
         """The exchange is over: back to the pool if the connection is clean."""
         self.exchange = None
-        if self._is_reusable and not self._codec.is_spoiled and self.is_open:
+        if self._is_blocked:
+            # The target answered without reading the request. Nobody would tell the next exchange to wait for it.
+            self.abort()
+        elif self._is_reusable and not self._codec.is_spoiled and self.is_open:
             self._pool.put(self)
         else:
             self.close()
+
+    def note_progress(self, now: float) -> None:
+        """Called by the deadline sweep: bytes that the target has taken are a sign of life, as bytes from it are."""
+        unsent = self._transport.get_write_buffer_size() if self._transport is not None else 0
+        if unsent != self._unsent:
+            self._unsent = unsent
+            self.last_activity = now
 
     def end_tunnel(self) -> None:
         """Closes when everything is delivered, or when the target has not taken it for too long."""
@@ -167,11 +194,13 @@ class TargetConnection(asyncio.Protocol):  # hot path
         if transport.get_write_buffer_size():
             # Rare, so a timer: nothing else looks at a connection that serves nobody any more.
             asyncio.get_running_loop().call_later(self._pool.linger_seconds, transport.abort)
-        transport.close()
+        self.close()
 
     def close(self) -> None:
         """Closes an idle connection in order."""
-        if self._transport is not None:
+        # Once: a second time makes asyncio's TLS transport forget its connection, and then nothing can end it.
+        if self.is_open:
+            assert self._transport is not None
             self._transport.close()
 
     def abort(self) -> None:

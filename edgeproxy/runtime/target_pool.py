@@ -8,16 +8,21 @@ not connect ahead (user guide, how-elastic-load-balancing-works).
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
 import logging
 import socket
-import ssl
 from typing import TYPE_CHECKING, Final
 
 from edgeproxy.exchange.outcome import Outcome
 from edgeproxy.protocol.h1_client import response_head_memo
+from edgeproxy.runtime.metrics import LoadBalancerCounters
 from edgeproxy.runtime.target_connection import TargetConnection
 
 if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Iterator
+
     from edgeproxy.balancing.target_state import TargetState
     from edgeproxy.exchange.exchange import Exchange
     from edgeproxy.protocol.memo import Memo
@@ -31,23 +36,32 @@ CONNECT_TIMEOUT: Final = 10.0
 
 
 LINGER_SECONDS: Final = 30.0
-"""How long the rest of a tunnel whose client has left may take to reach the target."""
+"""How long a connection that we have closed may take to deliver the rest of a tunnel, or to answer the end of TLS."""
 
 
 class TargetPool:
     """The connections to one target."""
 
-    __slots__ = ("connecting", "connections", "idle", "linger_seconds", "target", "tls")
+    __slots__ = ("connecting", "connections", "counters", "idle", "idle_timeout", "linger_seconds", "target", "tls")
 
     def __init__(
-        self, target: TargetState, tls: ssl.SSLContext | None, *, linger_seconds: float = LINGER_SECONDS
+        self,
+        target: TargetState,
+        tls: ssl.SSLContext | None,
+        *,
+        idle_timeout: float,
+        counters: LoadBalancerCounters | None = None,
+        linger_seconds: float = LINGER_SECONDS,
     ) -> None:
+        """`idle_timeout` is that of the load balancer that uses the target's group, in seconds."""
         self.target = target
+        self.idle_timeout = idle_timeout
+        self.counters = counters or LoadBalancerCounters()
         self.linger_seconds = linger_seconds
         self.tls = tls
         self.idle: list[TargetConnection] = []
         self.connections: set[TargetConnection] = set()
-        self.connecting: dict[asyncio.Task[None], Exchange] = {}
+        self.connecting: dict[Exchange, asyncio.Task[None]] = {}
 
     def take(self) -> TargetConnection | None:  # hot path
         """The idle connection that was used last, if it is still open."""
@@ -67,17 +81,26 @@ class TargetPool:
         if connection in self.idle:
             self.idle.remove(connection)
 
-    def on_connect_ended(self, task: asyncio.Task[None]) -> None:
+    def on_connect_ended(self, exchange: Exchange, _: object = None) -> None:
         """An attempt to connect is over."""
-        self.connecting.pop(task, None)
+        self.connecting.pop(exchange, None)
+
+    def count_for(self, counters: LoadBalancerCounters) -> None:
+        """From now on the connections, those that are open as well, are another load balancer's."""
+        self.counters.active_target_connections -= len(self.connections)
+        self.counters = counters
+        counters.active_target_connections += len(self.connections)
 
     def on_opened(self, connection: TargetConnection) -> None:
         """A connection exists."""
         self.connections.add(connection)
+        self.counters.active_target_connections += 1
 
     def on_closed(self, connection: TargetConnection) -> None:
         """A connection exists no more."""
-        self.connections.discard(connection)
+        if connection in self.connections:
+            self.connections.discard(connection)
+            self.counters.active_target_connections -= 1
 
     def close_idle(self, before: float | None = None) -> None:
         """Closes the connections that nothing came on since `before`, or all idle ones."""
@@ -93,7 +116,7 @@ class TargetPool:
 
     def cut(self, outcome: Outcome) -> None:
         """Ends every exchange that is still running here."""
-        for task, exchange in list(self.connecting.items()):
+        for exchange, task in list(self.connecting.items()):
             exchange.on_target_failed(outcome)
             task.cancel()
         for connection in list(self.connections):
@@ -119,15 +142,35 @@ class TargetPools:
         self._pools: dict[TargetState, TargetPool] = {}
         self._connecting: set[asyncio.Task[None]] = set()
 
-    def register(self, target: TargetState, tls: ssl.SSLContext | None) -> None:
-        """Makes room for a target, or follows its group's protocol; `tls` is set where that is HTTPS."""
+    def register(
+        self,
+        target: TargetState,
+        tls: ssl.SSLContext | None,
+        *,
+        idle_timeout: float,
+        counters: LoadBalancerCounters | None = None,
+    ) -> None:
+        """Makes room for a target, or follows its group's protocol, and its load balancer and that one's idle timeout.
+
+        Args:
+            target: A target; one of another group is another target, so no two load balancers share a pool.
+            tls: Set where the group's protocol is HTTPS.
+            idle_timeout: Seconds after which a connection that serves nobody is closed.
+            counters: Those of the load balancer that uses the group.
+        """
         pool = self._pools.get(target)
-        if pool is None:
-            self._pools[target] = TargetPool(target, tls, linger_seconds=self._linger_seconds)
-        elif pool.tls is not tls:
+        if pool is not None and pool.tls is not tls:
             self.deregister(target)
-            self._pools[target] = TargetPool(target, tls, linger_seconds=self._linger_seconds)
-        elif isinstance(pool.idle, _Refusing):
+            pool = None
+        if pool is None:
+            self._pools[target] = TargetPool(
+                target, tls, idle_timeout=idle_timeout, counters=counters, linger_seconds=self._linger_seconds
+            )
+            return
+        pool.idle_timeout = idle_timeout
+        if counters is not None and counters is not pool.counters:
+            pool.count_for(counters)
+        if isinstance(pool.idle, _Refusing):
             pool.idle = []  # registered again while draining
 
     def drain(self, target: TargetState) -> None:
@@ -166,20 +209,17 @@ class TargetPools:
             return connection
         task = asyncio.get_running_loop().create_task(self._connect(pool, exchange))
         self._connecting.add(task)
-        pool.connecting[task] = exchange
+        pool.connecting[exchange] = task
         task.add_done_callback(self._connecting.discard)
-        task.add_done_callback(pool.on_connect_ended)
+        # Also for a task that is cancelled before its first step.
+        task.add_done_callback(functools.partial(pool.on_connect_ended, exchange))
         return None
 
     async def _connect(self, pool: TargetPool, exchange: Exchange) -> None:
         try:
             connection = await self._open(pool)
-        except TimeoutError:
-            exchange.on_target_failed(Outcome.CONNECT_TIMEOUT)
-        except ssl.SSLError:
-            exchange.on_target_failed(Outcome.TARGET_TLS_FAILED)
-        except OSError:
-            exchange.on_target_failed(Outcome.CONNECT_FAILED)
+        except _UnreachableError as error:
+            exchange.on_target_failed(error.outcome)
         except asyncio.CancelledError:
             exchange.on_target_failed(Outcome.SHUTTING_DOWN)
             raise
@@ -192,45 +232,56 @@ class TargetPools:
                 # A target that closes at once may be gone before this task has its turn.
                 exchange.on_target_failed(Outcome.TARGET_CLOSED)
                 return
+            # At once: until the task's callbacks have their turn, a response may come and the target's delay may end.
+            pool.on_connect_ended(exchange)
             connection.exchange = exchange
             exchange.on_target_ready(connection, self._clock.now())
 
     async def _open(self, pool: TargetPool) -> TargetConnection:
-        """A new connection, TLS done.
+        """A new connection, TLS done. Names are resolved by the health checks: no request waits for one.
 
         Raises:
-            TimeoutError: TCP or TLS took too long.
-            OSError: the target could not be reached; ssl.SSLError: it does not speak TLS as we do.
+            _UnreachableError: there is none, and why.
         """
-        address = pool.target.address
-        if address is None:
-            raise OSError(f"the name {pool.target.id} does not resolve")
-        loop = asyncio.get_running_loop()
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        try:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with _failing_as(refused=Outcome.CONNECT_FAILED, late=Outcome.CONNECT_TIMEOUT):
+            sock = await self._connected_socket(pool.target)
+        pool.counters.new_target_connections += 1
+        # From here on the socket is the loop's: whoever closes it before its transport does frees a descriptor that the
+        # loop still watches, and the next connection gets it.
+        with _failing_as(refused=Outcome.TARGET_TLS_FAILED, late=Outcome.TARGET_TLS_TIMEOUT):
             async with asyncio.timeout(self._connect_timeout):
-                await loop.sock_connect(sock, (address, pool.target.port))
-            async with asyncio.timeout(self._connect_timeout):
-                _, connection = await loop.create_connection(
+                _, connection = await asyncio.get_running_loop().create_connection(
                     lambda: TargetConnection(pool, self._memo),
                     sock=sock,
                     ssl=pool.tls,
                     # Empty: no server name is sent and none is checked (user guide, load-balancer-target-groups).
                     server_hostname="" if pool.tls is not None else None,
+                    ssl_shutdown_timeout=self._linger_seconds if pool.tls is not None else None,
                 )
+        return connection
+
+    async def _connected_socket(self, target: TargetState) -> socket.socket:
+        address = target.address
+        if address is None:
+            raise OSError(f"the name {target.id} does not resolve")
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            async with asyncio.timeout(self._connect_timeout):
+                await asyncio.get_running_loop().sock_connect(sock, (address, target.port))
         except BaseException:
             sock.close()
             raise
-        return connection
+        return sock
 
-    def close_idle(self, idle_seconds: float) -> None:
-        """Closes what has been idle for longer; called by the deadline sweep."""
-        before = self._clock.now() - idle_seconds
+    def check(self, now: float) -> None:
+        """The deadline sweep's visit: closes what has been idle for longer than its load balancer allows."""
         for pool in self._pools.values():
+            for connection in pool.connections:
+                connection.note_progress(now)
             if pool.idle:
-                pool.close_idle(before)
+                pool.close_idle(now - pool.idle_timeout)
 
     def close_idle_of(self, target: TargetState) -> None:
         """Closes the idle connections of one target."""
@@ -250,6 +301,25 @@ class TargetPools:
 
     def __repr__(self) -> str:
         return f"<TargetPools {list(self._pools.values())}>"
+
+
+class _UnreachableError(Exception):
+    """There is no connection to a target; the outcome says why."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.value)
+        self.outcome = outcome
+
+
+@contextlib.contextmanager
+def _failing_as(*, refused: Outcome, late: Outcome) -> Iterator[None]:
+    """What an error of the loop means. A handshake that the target ends by closing is no `ssl.SSLError`."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise _UnreachableError(late) from error
+    except OSError as error:
+        raise _UnreachableError(refused) from error
 
 
 class _Refusing(list[TargetConnection]):

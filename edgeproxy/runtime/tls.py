@@ -22,8 +22,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from edgeproxy.errors import ConfigError
 from edgeproxy.runtime.certificate_choice import CertificateLocator, ListenerCertificates, Presented
+from edgeproxy.runtime.connection_log import key_exchange
 from edgeproxy.runtime.security_policy import configure, python_ssl, security_policy, shortfalls
 from edgeproxy.runtime.server_certificate import CertificateFiles, ServerCertificate
+from edgeproxy.runtime.tls_accept import TlsAccept
 from edgeproxy.runtime.tls_facts import SESSION_REUSED, TlsFacts
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
     from edgeproxy.model.listener import Listener
     from edgeproxy.model.security_policy import SecurityPolicy
+    from edgeproxy.runtime.client_connection import ClientConnection
     from edgeproxy.runtime.server_tls import Accepts
 
 __all__ = ["CertificateFiles", "CertificateLocator", "ListenerTls", "TlsFacts"]
@@ -94,11 +97,9 @@ class ListenerTls:
         """The servers that were made for the other one present what this one decides, once it is activated."""
         return isinstance(other, ListenerTls) and other.context is self.context
 
-    def server_side(
-        self, listener: Accepts, make: Callable[[], asyncio.Protocol]
-    ) -> tuple[Callable[[], asyncio.Protocol], ssl.SSLContext | None]:
-        """See `ServerTls`; asyncio tells nobody of handshakes that fail."""
-        return make, self.context
+    def server_side(self, listener: Accepts, make: Callable[[], ClientConnection]) -> Callable[[], asyncio.Protocol]:
+        """See `ServerTls`."""
+        return lambda: TlsAccept(listener, make(), self.context)
 
     def shortfalls(self) -> str:
         """What Python and OpenSSL make otherwise than the policy says, in a sentence; "" if nothing."""
@@ -118,6 +119,7 @@ class ListenerTls:
             cipher=cipher,
             domain_name=ssl_object.server_name or "-",
             certificate_arn=SESSION_REUSED if ssl_object.session_reused else presented.arn(cipher),
+            key_exchange=key_exchange(ssl_object),
         )
 
     def _on_client_hello(self, ssl_object: ssl.SSLObject, server_name: str | None, _: ssl.SSLContext) -> None:

@@ -38,3 +38,7 @@ class TlsFacts:
     key_exchange: str = "-"
     client_certificate: ClientCertificate | None = None
     verify_status: str = VERIFIED
+
+
+UNFINISHED: Final = TlsFacts(verify_status="Failed:UnmappedConnectionError")
+"""Of a handshake that came to nothing without a word about a client certificate; the guide's code for the rest."""

@@ -16,7 +16,7 @@ def test_new_target_is_still_registering() -> None:
     ("target_id", "address", "label"),
     [
         ("10.0.0.1", "10.0.0.1", "10.0.0.1:8080"),
-        ("2001:db8::1", "2001:db8::1", "[2001:db8::1]:8080"),
+        ("2001:db8::1", "2001:db8::1", "2001:db8::1:8080"),
         ("web.internal", None, "web.internal:8080"),
     ],
 )

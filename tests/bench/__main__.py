@@ -26,16 +26,17 @@ from tests.bench.goals import OURS, goals
 from tests.bench.load import is_wrk_installed, measure_load
 from tests.bench.processes import ProxyFailedError, free_ports, running
 from tests.bench.proxies import Proxy, Setup, table
-from tests.bench.results import LOADS, ProxyResult, Run
+from tests.bench.results import LOADS, ProxyResult, Run, Tunnels
 from tests.bench.rules import measure_rules
 from tests.bench.startup import measure_startup
 from tests.bench.table import report
+from tests.bench.tunnels import measure_tunnels
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
 
-PARTS = ("memory", "load", "connections", "bodies", "startup", "rules")
+PARTS = ("memory", "load", "connections", "bodies", "startup", "rules", "websockets")
 _RESULTS = Path(__file__).with_name("results")
 
 
@@ -48,27 +49,28 @@ class Amounts:
     handshakes: int
     bodies: int
     starts: int
+    websockets: int
 
 
-QUICK = Amounts(seconds=1, idle_connections=200, handshakes=300, bodies=2, starts=1)
+QUICK = Amounts(seconds=1, idle_connections=200, handshakes=300, bodies=2, starts=1, websockets=200)
 
 
 def amounts(seconds: float) -> Amounts:
     """The amounts of a full run."""
-    return Amounts(seconds=seconds, idle_connections=1000, handshakes=2000, bodies=8, starts=5)
+    return Amounts(seconds=seconds, idle_connections=1000, handshakes=2000, bodies=8, starts=5, websockets=10_000)
 
 
 class Bench:
     """One run: the targets are up, proxies come and go."""
 
     def __init__(
-        self, *, folder: Path, cores: machine.Cores, amounts: Amounts, parts: set[str], targets: tuple[int, int]
+        self, *, folder: Path, cores: machine.Cores, amounts: Amounts, parts: set[str], targets: tuple[int, int, int]
     ) -> None:
         self._folder = folder
         self._cores = cores
         self._amounts = amounts
         self._parts = parts
-        self._small_target, self._body_target = targets
+        self._small_target, self._body_target, self._tunnel_target = targets
         self._certificate = make_certificate(folder)
         self._context: ssl.SSLContext = client_context(self._certificate)
 
@@ -97,6 +99,12 @@ class Bench:
         say("edgeproxy: rules")
         setup = self._setup(OURS, self._small_target)
         return measure_rules(setup, cores=self._cores, seconds=self._amounts.seconds)
+
+    def websockets(self, ours: Proxy) -> dict[str, Tunnels]:
+        """What thousands of idle WebSockets cost edgeproxy."""
+        say("edgeproxy: websockets")
+        setup = self._setup(OURS, self._tunnel_target)
+        return measure_tunnels(ours, setup, cores=self._cores, context=self._context, wanted=self._amounts.websockets)
 
     def _setup(self, name: str, target_port: int) -> Setup:
         folder = self._folder / name
@@ -210,27 +218,40 @@ def run_all(arguments: argparse.Namespace, folder: Path) -> Run:
         "Seconds per load measurement": f"{how_much.seconds:g}",
     }
     run = Run(machine=dict(machine.describe(dt.datetime.now(dt.UTC))), options=options)
-    ports = free_ports(2)
-    modules = ("target", "body_target")
+    ports = free_ports(3)
+    modules = ("target", "body_target", "tunnel_target")
     commands = [[sys.executable, "-m", f"tests.bench.{m}", str(p)] for m, p in zip(modules, ports, strict=True)]
     with (
         running(commands[0], core=cores.load, folder=folder, name="target") as small,
         running(commands[1], core=cores.load, folder=folder, name="body_target") as big,
+        running(commands[2], core=cores.load, folder=folder, name="tunnel_target") as tunnels,
         machine.pinned_to(cores.load),
     ):
         small.wait_until_answers(ports[0])
         big.wait_until_answers(ports[1])
-        bench = Bench(folder=folder, cores=cores, amounts=how_much, parts=parts, targets=(ports[0], ports[1]))
+        tunnels.wait_until_answers(ports[2])
+        bench = Bench(folder=folder, cores=cores, amounts=how_much, parts=parts, targets=(ports[0], ports[1], ports[2]))
         proxies = chosen_proxies(arguments.only)
         for proxy in proxies:
             run.proxies.append(bench.measure(proxy))
             shutil.rmtree(folder / proxy.name, ignore_errors=True)  # a second of load is megabytes of access log
-        if "rules" in parts and any(proxy.name == OURS for proxy in proxies):
-            try:
-                run.rules = bench.rules()
-            except (ProxyFailedError, OSError) as error:
-                run.proxies[-1].errors.append(f"rules: {error}")
+        for ours in (proxy for proxy in proxies if proxy.name == OURS):
+            measure_ours(bench, ours, run, parts)
     return run
+
+
+def measure_ours(bench: Bench, ours: Proxy, run: Run, parts: set[str]) -> None:
+    """What is asked of edgeproxy alone."""
+    if "rules" in parts:
+        try:
+            run.rules = bench.rules()
+        except (ProxyFailedError, OSError) as error:
+            run.proxies[-1].errors.append(f"rules: {error}")
+    if "websockets" in parts:
+        try:
+            run.tunnels = bench.websockets(ours)
+        except (ProxyFailedError, OSError) as error:
+            run.proxies[-1].errors.append(f"websockets: {error}")
 
 
 def main(arguments: list[str]) -> int:

@@ -33,6 +33,15 @@ class Footprint:
     tls_connections: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Tunnels:
+    """Idle WebSockets of one kind, all held at the same time."""
+
+    count: int
+    each: float  # growth of PSS per tunnel, bytes
+    cpu_share: float  # of one core, while nothing happens on any of them
+
+
 @dataclass(kw_only=True)
 class ProxyResult:
     """Everything about one proxy. A measurement that failed is missing here and has its sentence in `errors`."""
@@ -56,6 +65,7 @@ class Run:
     options: dict[str, str]
     proxies: list[ProxyResult] = field(default_factory=list)
     rules: dict[int, float] = field(default_factory=dict)  # number of rules -> microseconds per request
+    tunnels: dict[str, Tunnels] = field(default_factory=dict)  # keys: ws, wss
 
 
 # key -> what the row is called

@@ -115,6 +115,15 @@ def _rules_section(run: Run) -> str | None:
     return f"## Rules of edgeproxy\n\n{markdown(['rules', 'CPU us/request', 'to one rule'], rows)}"
 
 
+def _tunnels_section(run: Run) -> str | None:
+    rows = [
+        [scheme, number(found.count, 0), number(found.each / 1024), number(found.cpu_share * 100)]
+        for scheme, found in run.tunnels.items()
+    ]
+    headers = ["idle WebSockets", "held", "KiB each", "% of a core"]
+    return f"## WebSockets of edgeproxy\n\n{markdown(headers, rows)}" if rows else None
+
+
 def _failure(name: str, error: str) -> str:
     return f"- {name}: " + error.replace("\n", "\n    ")
 
@@ -123,7 +132,7 @@ def report(run: Run, goals: Sequence[Sequence[str]]) -> str:
     """The whole document: where it was measured, every table, the goals, and what failed."""
     facts = "\n".join(f"- {name}: {value}" for name, value in (run.machine | run.options).items())
     sections = [f"# Proxies side by side\n\n{facts}", *_load_sections(run)]
-    sections += filter(None, [_transfer_section(run), _size_section(run), _rules_section(run)])
+    sections += filter(None, [_transfer_section(run), _size_section(run), _rules_section(run), _tunnels_section(run)])
     if goals:
         sections.append(f"## Goals\n\n{markdown(['goal', 'limit', 'measured', 'verdict'], goals)}")
     if failed := [_failure(proxy.name, error) for proxy in run.proxies for error in proxy.errors]:

@@ -1,4 +1,4 @@
-from tests.bench.results import Footprint, Load, ProxyResult, Run, Transfer
+from tests.bench.results import Footprint, Load, ProxyResult, Run, Transfer, Tunnels
 from tests.bench.table import markdown, number, ratio, report
 
 
@@ -90,3 +90,10 @@ def test_rules_are_compared_with_one_rule() -> None:
     measured.rules = {1: 20.0, 1000: 22.0}
 
     assert "| 1,000 |           22.0 |      1.10 x |" in report(measured, [])
+
+
+def test_idle_websockets_show_what_each_of_them_costs() -> None:
+    measured = run()
+    measured.tunnels = {"ws": Tunnels(count=10_000, each=8192, cpu_share=0.021)}
+
+    assert "| ws              | 10,000 |      8.0 |         2.1 |" in report(measured, [])

@@ -9,6 +9,8 @@ import pytest
 from edgeproxy.control.addresses import Address
 from edgeproxy.control.quick_config import QuickConfig
 from edgeproxy.model.target import TargetHealth, TargetHealthState
+from edgeproxy.runtime.clock import Clock
+from edgeproxy.runtime.request_ring import RequestRing
 from edgeproxy.runtime.status import ListenerStatus, ProxyState, TargetGroupStatus, TargetStatus
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ class FakeProxy:
         self.target_groups = [
             TargetGroupStatus("app", self._arn("app"), False, [self.target("127.0.0.1", 8080, HEALTHY)])
         ]
+        self.requests = RequestRing(Clock())
         self.refusal: Exception | None = None
 
     async def apply(self, topology: Topology) -> None:

@@ -50,15 +50,19 @@ def verbs(group: click.Group, name: str = "edgeproxy") -> list[tuple[str, click.
 
 
 def test_the_verbs_are_those_of_the_readme() -> None:
-    assert ["certs", "check", "demo", "explain", "health", "run", "schema"] == main.list_commands(click.Context(main))
+    assert ["certs", "check", "demo", "explain", "health", "logs", "run", "schema"] == main.list_commands(
+        click.Context(main)
+    )
 
 
 def test_every_option_can_come_from_the_environment() -> None:
+    """Of `--target` there are two: what `run` forwards to, and what `logs` shows."""
+    own = {("edgeproxy logs", "target"): "EDGEPROXY_LOGS_TARGET"}
     for name, command in verbs(main):
         for parameter in command.params:
             if isinstance(parameter, click.Option) and not parameter.is_eager:
                 long_name = max(parameter.opts, key=len).removeprefix("--")
-                expected = "EDGEPROXY_" + long_name.replace("-", "_").upper()
+                expected = own.get((name, long_name), "EDGEPROXY_" + long_name.replace("-", "_").upper())
                 assert (name, expected) == (name, parameter.envvar)
 
 
@@ -130,6 +134,28 @@ def test_health_cannot_ask_an_endpoint_that_is_off() -> None:
 
     assert 1 == result.exit_code
     assert "The admin endpoint is off" in result.output
+
+
+def test_following_an_endpoint_that_is_off_is_not_fine() -> None:
+    result = invoke("logs", EDGEPROXY_ADMIN="off")
+
+    assert 1 == result.exit_code
+    assert "The admin endpoint is off" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--status", "abc"), "'abc' is not a status"),
+        (("--rule", "first"), "'first' is not a rule"),
+        (("--slow", "fast"), "'fast' is not a duration"),
+    ],
+)
+def test_a_wrong_filter_is_wrong_usage(arguments: tuple[str, ...], sentence: str) -> None:
+    result = invoke("logs", *arguments)
+
+    assert 2 == result.exit_code
+    assert sentence in result.output
 
 
 def test_asking_for_health_imports_nothing_slow() -> None:

@@ -148,8 +148,10 @@ def test_a_path_above_the_root_is_answered_before_any_rule() -> None:
     ] == explain("http://localhost/../x")
 
 
-def test_a_request_that_the_codec_refuses_is_answered_before_any_rule() -> None:
-    assert answer("http://localhost/", ("X-A", "a\0b")).startswith("answered with 400 before any rule is asked: ")
+def test_a_request_that_is_refused_is_answered_before_any_rule() -> None:
+    lines = explain("http://localhost/", ("X-A", "a\0b"))
+    assert "desync mitigation: Severe/BadHeader: in defensive mode it is not forwarded" == lines[1]
+    assert lines[2].startswith("answered with 400 before any rule is asked: ")
 
 
 def test_the_head_that_the_target_would_see_is_shown() -> None:

@@ -126,7 +126,8 @@ def test_the_target_is_told_about_a_clients_certificate_where_the_listener_asks_
     [
         ("TRACE", [], 405, "TRACE and CONNECT are not served"),
         ("GET", [("Host", "a"), ("Host", "b")], 400, "the request could not be read"),
-        ("GET", [("X-A", "a\0b")], 400, None),
+        ("GET", [("X-A", "a\0b")], 400, "the desync mitigation mode does not let the request pass"),
+        ("POST", [("Content-Length", "+5")], 400, None),
     ],
 )
 def test_a_refusal_comes_before_any_rule(
@@ -136,6 +137,23 @@ def test_a_refusal_comes_before_any_rule(
 
     assert (status, []) == (found.status, found.rules)
     assert found.refusal == refusal if refusal else found.refusal
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ([], ""),
+        ([("X A", "b")], "Acceptable/NonCompliantHeader: in defensive mode it is forwarded"),
+        (
+            [("Content-Length", "5")],
+            "Ambiguous/UndefinedContentLengthSemantics: in defensive mode both connections close behind the response",
+        ),
+        ([("X-A", "a\0b")], "Severe/BadHeader: in defensive mode it is not forwarded"),
+        ([("Content-Length", "+5")], "Severe/BadContentLength: in defensive mode it is not forwarded"),
+    ],
+)
+def test_desync_mitigation_is_explained(headers: list[tuple[str, str]], expected: str) -> None:
+    assert expected == asked("http://a.test/", *headers).classification
 
 
 def test_it_is_json_in_awss_spelling() -> None:

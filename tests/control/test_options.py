@@ -37,6 +37,19 @@ def test_an_option_comes_from_the_environment_under_its_own_name(invoke: Callabl
     assert "/ok" == invoke(EDGEPROXY_HEALTH_PATH="/ok")["health_path"]
 
 
+def test_a_name_that_another_verb_uses_otherwise_carries_its_verb() -> None:
+    received: list[str] = []
+
+    @click.command()
+    @option("--target", verb="logs")
+    def command(target: str) -> None:
+        received.append(target)
+
+    CliRunner().invoke(command, env={"EDGEPROXY_TARGET": "run's", "EDGEPROXY_LOGS_TARGET": "ours"})
+
+    assert ["ours"] == received
+
+
 def test_the_command_line_goes_before_the_environment(invoke: Callable[..., Any]) -> None:
     assert "/here" == invoke("--health-path", "/here", EDGEPROXY_HEALTH_PATH="/there")["health_path"]
 

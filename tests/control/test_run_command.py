@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,3 +84,23 @@ def test_the_health_check_log_is_written_to_its_file(
 
     line = log.read_text().splitlines()[0].split(" ")
     assert ["http", f"127.0.0.1:{port}", "PASS", "200", "-", "127.0.0.1"] == [line[i] for i in (0, 3, 5, 6, 7, 9)]
+
+
+def test_the_connection_log_is_written_to_its_file(
+    run_edgeproxy: Callable[..., EdgeProxyProcess], tmp_path: Path
+) -> None:
+    log = tmp_path / "connections.log"
+    edgeproxy = run_edgeproxy(
+        *("run", "--target", "127.0.0.1:1", "--bind", "80=127.0.0.1:0", "--bind", "443=127.0.0.1:0"),
+        *("--admin", "off", "--connection-log", log),
+    )
+    for port in (80, 443):
+        with socket.create_connection(("127.0.0.1", edgeproxy.listeners[port])) as client:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            while client.recv(65536):
+                pass
+    edgeproxy.stop()
+
+    plain, failed = (line.split(" ") for line in log.read_text().splitlines())
+    assert ["80", "-", "-"] == [plain[i] for i in (3, 4, 10)]
+    assert ["443", "-", "Failed:UnmappedConnectionError"] == [failed[i] for i in (3, 4, 10)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import urllib.request
@@ -11,6 +12,7 @@ import pytest
 
 from edgeproxy.control.serving import log_to
 from edgeproxy.errors import ConfigError
+from tests.helpers.log_bucket import LogBucket
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -263,10 +265,10 @@ def test_the_access_log_can_go_to_a_file_which_is_appended_to(tmp_path: Path) ->
     assert "a line\na line\n" == place.read_text()
 
 
-def test_the_access_log_can_go_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_access_log_can_go_to_standard_output(capfd: pytest.CaptureFixture[str]) -> None:
     write_through("-")
 
-    assert "a line\n" == capsys.readouterr().out
+    assert "a line\n" == capfd.readouterr().out
 
 
 def test_the_access_log_can_be_off() -> None:
@@ -280,3 +282,71 @@ def test_the_access_log_can_be_off() -> None:
 def test_an_access_log_that_cannot_be_opened_is_said_to_be(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be opened: Is a directory"), log_to("--access-log", str(tmp_path)):
         pass
+
+
+def with_attributes(attributes: str) -> str:
+    return CONFIG.format(body="x").replace(
+        "    Listeners", f"    LoadBalancerAttributes: {{{attributes}}}\n    Listeners"
+    )
+
+
+def test_sigusr1_completes_the_logs_and_a_stop_loses_nothing(
+    run_edgeproxy: Callable[..., EdgeProxyProcess], file: Path, tmp_path: Path
+) -> None:
+    bucket = LogBucket(tmp_path / "bucket")
+    logs = ("access_logs", "connection_logs")
+    file.write_text(
+        with_attributes(", ".join(f"{log}.s3.enabled: true, {log}.s3.bucket: '{bucket.url}'" for log in logs))
+    )
+    process = run_edgeproxy("run", *FREE_PORTS)
+    url = f"http://127.0.0.1:{process.listeners[80]}/"
+    get(url)
+    assert [] == bucket.objects()
+    process.send(signal.SIGUSR1)
+    process.wait_for("logs_delivered")
+    assert [1, 1] == [len(bucket.lines(log)) for log in logs]
+    get(url)
+    assert 0 == process.stop()
+
+    assert [2, 2] == [len(bucket.lines(log)) for log in logs]
+    assert sorted(bucket.lines()) == process.access_log()
+
+
+def test_a_save_of_the_file_switches_a_log_on(
+    run_edgeproxy: Callable[..., EdgeProxyProcess], file: Path, tmp_path: Path
+) -> None:
+    bucket = LogBucket(tmp_path / "bucket")
+    process = run_edgeproxy("run", *FREE_PORTS)
+    get(f"http://127.0.0.1:{process.listeners[80]}/")
+    file.write_text(with_attributes(f"access_logs.s3.enabled: true, access_logs.s3.bucket: '{bucket.url}'"))
+    process.wait_for("reloaded")
+    get(f"http://127.0.0.1:{process.listeners[80]}/")
+    process.stop()
+
+    assert (1, 2) == (len(bucket.lines()), len(process.access_log()))
+
+
+def test_a_log_that_would_go_to_s3_is_warned_about(run_edgeproxy: Callable[..., EdgeProxyProcess], file: Path) -> None:
+    file.write_text(with_attributes("access_logs.s3.enabled: true, access_logs.s3.bucket: my-logs"))
+    process = run_edgeproxy("run", *FREE_PORTS)
+
+    assert 1 == len([message for message in process.messages if "nothing is stored in 'my-logs'" in message])
+
+
+def test_a_pipe_that_nobody_reads_does_not_keep_it_from_ending(
+    run_edgeproxy: Callable[..., EdgeProxyProcess], file: Path, tmp_path: Path
+) -> None:
+    """As with a pager that was left open; the process gives up on it and ends as always."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    file.write_text(CONFIG.format(body="x"))
+    process = run_edgeproxy("run", *FREE_PORTS, "--access-log", pipe)
+    with socket.create_connection(("127.0.0.1", process.listeners[80])) as client:
+        for _ in range(40):
+            client.sendall(b"GET /" + b"x" * 8000 + b" HTTP/1.1\r\nHost: a\r\n\r\n")
+            client.recv(65536)
+    code = process.stop()
+    os.close(reader)
+
+    assert 0 == code

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import resource
 import selectors
 import signal
 import socket
@@ -17,22 +16,12 @@ from tests.helpers.targets import ScriptedTarget, answering
 from tests.helpers.wait import until
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable
     from typing import Any
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("enough_files")]
 
 MANY = 5000
-
-
-@pytest.fixture(autouse=True)
-def enough_files() -> Iterator[None]:
-    """Connections need numbers, on this side as well; the process inherits the limit."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 3 * MANY
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted if hard < 0 else min(hard, wanted)), hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def connected(count: int, port: int, say: bytes = b"") -> list[socket.socket]:

@@ -162,11 +162,37 @@ def test_an_http_1_0_client_gets_no_chunks(lines: tuple[str, ...], sent: str) ->
 @pytest.mark.conformance(
     "responses", "HTTP/1.0 clients get Connection: close", "load-balancer-access-logs", status="default"
 )
-@pytest.mark.parametrize("line", ["Connection: keep-alive", "X-A: 1"])
-def test_http_1_0_connections_close(line: str) -> None:
+@pytest.mark.parametrize("lines", [["X-A: 1"], ["Connection: close"], ["Connection: keep-alive, close"]])
+def test_http_1_0_connections_close(lines: list[str]) -> None:
     stage = Stage()
-    client = stage.client().sends("GET / HTTP/1.0", "Host: a", line)
+    client = stage.client().sends("GET / HTTP/1.0", "Host: a", *lines)
     stage.target.answers(*OK, body="ok")
+
+    assert b"\r\nConnection: close\r\n" in client.received
+    assert ["close"] == client.events
+
+
+@pytest.mark.conformance(
+    "responses",
+    "an HTTP/1.0 client that asks for keep-alive gets it",
+    "how-elastic-load-balancing-works",
+    status="default",
+)
+def test_http_1_0_connections_stay_open_when_asked_for() -> None:
+    """As nginx does; benchmarks and old proxies ask so."""
+    stage = Stage()
+    client = stage.client().sends("GET / HTTP/1.0", "Host: a", "Connection: keep-alive")
+    stage.target.answers(*OK, body="ok")
+
+    assert b"\r\nConnection: keep-alive\r\n" in client.received
+    assert ["keep-alive"] == client.events
+
+
+def test_http_1_0_connections_close_behind_a_body_of_unknown_length() -> None:
+    """Only the end of the connection tells such a client where the body ends."""
+    stage = Stage()
+    client = stage.client().sends("GET / HTTP/1.0", "Host: a", "Connection: keep-alive")
+    stage.target.answers("HTTP/1.1 200 OK", "Transfer-Encoding: chunked", body="2\r\nab\r\n0\r\n\r\n")
 
     assert b"\r\nConnection: close\r\n" in client.received
     assert ["close"] == client.events

@@ -9,15 +9,18 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgeproxy.exchange.exchange import CONTINUE, Exchange
 from edgeproxy.exchange.outcome import Outcome
 from edgeproxy.exchange.phase import TargetPhase
 from edgeproxy.model.action import FixedResponseConfig
 from tests.helpers.exchange_ports import ScriptedClient, ScriptedTarget, Stage, message
+
+if TYPE_CHECKING:
+    from edgeproxy.exchange.exchange import Exchange
 
 Steps = Sequence[tuple[Callable[["Walk", int], None], int]]
 
@@ -34,6 +37,12 @@ REQUESTS = [
     message(["TRACE /a HTTP/1.1", "Host: a"]),
     message(["GET /../a HTTP/1.1", "Host: a"]),
     message(["GET /a HTTP/1.1"]),
+    message(["GET /a HTTP/1.1", "Host: a", "Connection: Upgrade", "Upgrade: websocket"]),
+    message(["GET /a HTTP/1.1", "Host: a", "Connection: Upgrade", "Upgrade: websocket"], "early"),
+    message(["POST /a HTTP/1.1", "Host: a", "Content-Length: 3", "Content-Length: 3"], "abc"),
+    message(["POST /a HTTP/1.1", "Host: a", "Transfer-Encoding: xchunked"], "0\r\n\r\n"),
+    message(["GET /a HTTP/1.0", "Connection: keep-alive"]),
+    b"GET /a\r\n",
     message(["nonsense"]),
 ]
 RESPONSES = [
@@ -46,9 +55,17 @@ RESPONSES = [
     message(["HTTP/1.1 103 Early Hints"]) + message(["HTTP/1.1 200 OK", "Content-Length: 0"]),
     message(["HTTP/1.1 200 OK", "Content-Length: 0", "Connection: close"]),
     message(["HTTP/1.1 101 Switching Protocols"]),
+    message(["HTTP/1.1 101 Switching Protocols", "Connection: Upgrade", "Upgrade: websocket"]),
+    message(["HTTP/1.1 101 Switching Protocols", "Connection: Upgrade", "Upgrade: websocket"], "first"),
     message(["nonsense"]),
 ]
-UNREACHABLE = [Outcome.CONNECT_FAILED, Outcome.CONNECT_TIMEOUT, Outcome.TARGET_TLS_FAILED, Outcome.NO_TARGET]
+UNREACHABLE = [
+    Outcome.CONNECT_FAILED,
+    Outcome.CONNECT_TIMEOUT,
+    Outcome.TARGET_TLS_FAILED,
+    Outcome.TARGET_TLS_TIMEOUT,
+    Outcome.NO_TARGET,
+]
 SIZES = [1, 10, 60, 75, 90, 400, 400, 400]
 """How much of a message comes at once: within the first line, the head, the body, or all of it."""
 
@@ -172,10 +189,16 @@ class Walk:
             assert (exchange is not running) is (exchange in self.stage.ledger.records)
             assert (exchange is not running) is (exchange.phase is TargetPhase.DONE)
             if exchange is not running:
-                assert (True, None) == (exchange.status >= 200, exchange.port)
-        # What a client received is what the exchanges say, and the interim answers.
+                assert (True, None) == (exchange.status >= 200 or exchange.status == 101, exchange.port)
+        tunnels = [exchange for exchange in self.stage.exchanges if exchange.target_status == 101]
+        assert tunnels == self.stage.ledger.tunnels
+        if running is not None and running.phase is TargetPhase.TUNNELLING and self.port is not None:
+            assert running.head is not None
+            # Every byte behind the head went through, those that came early as well.
+            assert running.received_bytes - running.head.size == len(self.port.received) - self.port.tunnel_begins
+        # What a client received is what the exchanges say.
         sent = sum(exchange.sent_bytes for exchange in self.stage.exchanges if exchange.client is self.client)
-        assert len(self.client.received) == sent + len(CONTINUE) * self.client.received.count(CONTINUE)
+        assert len(self.client.received) == sent
 
     def end(self) -> None:
         """Everybody goes; nothing is left behind."""
@@ -200,10 +223,9 @@ RARE = [
     Walk.close_target,
     Walk.stop_accepting,
     Walk.accept_again,
-    Walk.wait,
     Walk.shut_down,
 ]
-ACTS = [*COMMON * 8, *RARE]
+ACTS = [*COMMON * 8, *RARE, *[Walk.wait] * 4]
 STEPS = st.lists(st.tuples(st.sampled_from(ACTS), st.integers(0, 10_000)), min_size=20, max_size=80)
 
 
@@ -232,9 +254,12 @@ def test_the_walks_reach_every_kind_of_ending() -> None:
     """Otherwise the laws above would hold of very little."""
     draw = random.Random(1)
     seen: Counter[Outcome] = Counter()
-    for _ in range(200):
+    tunnels: Counter[Outcome] = Counter()
+    for _ in range(600):
         steps = [(draw.choice(ACTS), draw.randrange(10_000)) for _ in range(60)]
-        seen.update(record.outcome for record in walk(Stage(), steps).stage.ledger.records)
+        ledger = walk(Stage(), steps).stage.ledger
+        seen.update(record.outcome for record in ledger.records)
+        tunnels.update(record.outcome for record in ledger.tunnels)
 
     elsewhere = {
         Outcome.REDIRECTED,
@@ -245,4 +270,6 @@ def test_the_walks_reach_every_kind_of_ending() -> None:
         Outcome.CODING_REFUSED,
         Outcome.DEREGISTERED,
     }
+
     assert set(Outcome) - elsewhere == set(seen)
+    assert {Outcome.FORWARDED, Outcome.TARGET_SILENT, Outcome.SHUTTING_DOWN} <= set(tunnels)

@@ -33,6 +33,7 @@ def body(data: bytes) -> bytes:
         (Outcome.CONNECT_FAILED, 502),
         (Outcome.CONNECT_TIMEOUT, 504),
         (Outcome.TARGET_TLS_FAILED, 502),
+        (Outcome.TARGET_TLS_TIMEOUT, 504),
         (Outcome.NO_TARGET, 503),
     ],
 )

@@ -17,7 +17,7 @@ def test_every_outcome_that_the_load_balancer_decides_has_a_status() -> None:
 @pytest.mark.parametrize(
     ("status", "outcomes"),
     [
-        (400, {Outcome.BAD_REQUEST, Outcome.CLIENT_LEFT_SENDING}),
+        (400, {Outcome.BAD_REQUEST, Outcome.DESYNC_BLOCKED, Outcome.CLIENT_LEFT_SENDING}),
         (405, {Outcome.METHOD_REFUSED}),
         (408, {Outcome.CLIENT_SILENT}),
         (460, {Outcome.CLIENT_LEFT}),
@@ -35,7 +35,7 @@ def test_every_outcome_that_the_load_balancer_decides_has_a_status() -> None:
             },
         ),
         (503, {Outcome.NO_TARGET}),
-        (504, {Outcome.CONNECT_TIMEOUT, Outcome.TARGET_SILENT}),
+        (504, {Outcome.CONNECT_TIMEOUT, Outcome.TARGET_TLS_TIMEOUT, Outcome.TARGET_SILENT}),
         (507, {Outcome.REDIRECT_TOO_LONG}),
     ],
 )

@@ -31,6 +31,7 @@ def test_a_new_record_claims_nothing() -> None:
         "transformed": None,
         "redirect_url": "",
         "sticky": None,
+        "verdict": None,
         "outcome": Outcome.FORWARDED,
     } == facts
 

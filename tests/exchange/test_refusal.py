@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from edgeproxy.exchange.desync_mode import DesyncMode
 from edgeproxy.exchange.outcome import Outcome
 from edgeproxy.exchange.refusal import refusal_of
 from edgeproxy.protocol.head_parser import parse_request_fields, parse_request_line
@@ -37,14 +38,21 @@ def head(line: str, *lines: str) -> RequestHead:
             Outcome.TOO_MANY_ADDRESSES,
         ),
         ("GET / HTTP/1.1", ["Host: a", "Host: b"], Outcome.BAD_REQUEST),
+        ("GET / HTTP/1.1", ["Host: a", "X: \0"], Outcome.DESYNC_BLOCKED),
+        ("POST / HTTP/1.1", ["Host: a", "Transfer-Encoding: xchunked"], Outcome.DESYNC_BLOCKED),
     ],
 )
 def test_why_a_request_is_refused(line: str, lines: list[str], outcome: Outcome | None) -> None:
-    assert outcome == refusal_of(head(line, *lines), allows_several_hosts=False)
+    assert outcome == refusal_of(head(line, *lines), allows_several_hosts=False, desync_mode=DesyncMode.DEFENSIVE)
 
 
 @pytest.mark.conformance(
     "host preservation", "several Host headers are served where hosts are preserved", "edit-load-balancer-attributes"
 )
 def test_several_hosts_are_fine_where_they_are_preserved() -> None:
-    assert refusal_of(head("GET / HTTP/1.1", "Host: a", "Host: b"), allows_several_hosts=True) is None
+    assert (
+        refusal_of(
+            head("GET / HTTP/1.1", "Host: a", "Host: b"), allows_several_hosts=True, desync_mode=DesyncMode.DEFENSIVE
+        )
+        is None
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edgeproxy.exchange.replies import PADDING, encode_page, encode_redirect, encode_reply, page_body, status_line
+from edgeproxy.exchange.replies import PADDING, Reply, encode_reply, page, page_body, redirect, status_line
 
 DATE = "Sun, 22 Nov 2026 10:00:00 GMT"
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/129.0.0.0 Safari/537.36"
@@ -52,7 +52,7 @@ def test_every_page_has_its_exact_bytes(title: str, length: int) -> None:
 def test_whole_answers_have_the_sizes_of_published_log_lines(
     status: int, keep_alive: bool, is_head: bool, size: int
 ) -> None:
-    answer = encode_page(status, date=DATE, user_agent="curl/8.7.1", keep_alive=keep_alive, is_head=is_head)
+    answer = encode_reply(page(status, "curl/8.7.1"), date=DATE, keep_alive=keep_alive, is_head=is_head)
 
     assert size == len(answer)
 
@@ -71,7 +71,7 @@ def test_the_headers_of_a_page_stand_in_nginx_order() -> None:
         "\r\n"
     ) + PAGE.format("503 Service Temporarily Unavailable")
 
-    assert expected.encode() == encode_page(503, date=DATE, user_agent="", keep_alive=True)
+    assert expected.encode() == encode_reply(page(503, ""), date=DATE, keep_alive=True)
 
 
 @pytest.mark.conformance(
@@ -82,7 +82,7 @@ def test_the_headers_of_a_page_stand_in_nginx_order() -> None:
     [(CHROME, 402), (EXPLORER, 402), (OLD_OPERA, 0), ("curl/8.7.1", 0), ("", 0), ("Chromeless", 0)],
 )
 def test_padding_is_for_chrome_and_explorer_but_not_for_opera(user_agent: str, more: int) -> None:
-    answer = encode_page(502, date=DATE, user_agent=user_agent, keep_alive=True)
+    answer = encode_reply(page(502, user_agent), date=DATE, keep_alive=True)
 
     assert 277 + more == len(answer)
     assert (b"Content-Length: %d\r\n" % (122 + more)) in answer
@@ -115,7 +115,7 @@ def test_location_follows_connection() -> None:
         "\r\n"
     ) + PAGE.format("302 Found")
 
-    assert expected.encode() == encode_redirect(302, "https://example.com:443/a?x=1", date=DATE, keep_alive=True)
+    assert expected.encode() == encode_reply(redirect(302, "https://example.com:443/a?x=1"), date=DATE, keep_alive=True)
 
 
 @pytest.mark.conformance(
@@ -124,16 +124,16 @@ def test_location_follows_connection() -> None:
 @pytest.mark.parametrize("status", [463, 464, 561, 562])
 def test_the_load_balancers_own_codes_come_bare(status: int) -> None:
     expected = (
-        f"HTTP/1.1 {status}\r\n"
+        f"HTTP/1.1 {status} \r\n"
         f"Server: awselb/2.0\r\nDate: {DATE}\r\nContent-Length: 0\r\nConnection: keep-alive\r\n\r\n"
     )
 
-    assert expected.encode() == encode_page(status, date=DATE, user_agent=CHROME, keep_alive=True)
+    assert expected.encode() == encode_reply(page(status, CHROME), date=DATE, keep_alive=True)
 
 
 @pytest.mark.parametrize(
     ("status", "line"),
-    [(200, "200 OK"), (401, "401 Unauthorized"), (429, "429 Too Many Requests"), (299, "299"), (599, "599")],
+    [(200, "200 OK"), (401, "401 Unauthorized"), (429, "429 Too Many Requests"), (299, "299 "), (599, "599 ")],
 )
 def test_other_statuses_have_the_registered_phrase_or_none(status: int, line: str) -> None:
     assert line == status_line(status)
@@ -141,7 +141,7 @@ def test_other_statuses_have_the_registered_phrase_or_none(status: int, line: st
 
 def test_a_204_has_no_length() -> None:
     """RFC 9110 section 8.6."""
-    answer = encode_reply(204, date=DATE, content_type=None, body=b"", keep_alive=True)
+    answer = encode_reply(Reply(204, None, b""), date=DATE, keep_alive=True)
 
     expected = f"HTTP/1.1 204 No Content\r\nServer: awselb/2.0\r\nDate: {DATE}\r\nConnection: keep-alive\r\n\r\n"
     assert expected.encode() == answer

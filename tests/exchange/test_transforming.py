@@ -97,7 +97,7 @@ def test_a_failure_is_answered_with_500(transform: RuleTransform, status: Transf
     assert client.received.startswith(b"HTTP/1.1 500 Internal Server Error\r\n")
     assert (500, Outcome.TRANSFORM_FAILED, "0") == (stage.record.status, stage.record.outcome, stage.record.priority)
     assert ("rewrite", status) == _logged(stage)
-    assert ["keep-alive"] == client.events
+    assert ["close"] == client.events
     assert [] == stage.targets
 
 

@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any
 from edgeproxy.balancing.group import TargetGroupState
 from edgeproxy.exchange.actions import CompiledAction, FixedResponseAction, ForwardAction, RedirectAction
 from edgeproxy.exchange.context import ExchangeContext
+from edgeproxy.exchange.desync_mode import DesyncMode
 from edgeproxy.exchange.exchange import Exchange
 from edgeproxy.exchange.forwarding import TLS_NAMES, RequestForwarding
 from edgeproxy.exchange.outcome import Outcome
 from edgeproxy.exchange.response_headers import UNCHANGED, ResponseHeaders
+from edgeproxy.exchange.simple import SimpleExchange
 from edgeproxy.exchange.trace import TraceIds
 from edgeproxy.exchange.transforming import TransformingAction
 from edgeproxy.model.action import FixedResponseConfig
@@ -176,14 +178,20 @@ class ScriptedClient(_ScriptedPort):
         self._stage.exchanges.append(exchange)
         exchange.begin(data, is_complete)
 
-    def on_request_body(self, data: bytes, is_complete: bool) -> None:
+    def on_simple_request(self, head: RequestHead) -> None:
+        head.source_ip = self.source_ip
+        exchange = self.exchange = SimpleExchange(self, self._stage.context, head, self._stage.now)
+        self._stage.exchanges.append(exchange)
+        exchange.begin(b"", is_complete=True)
+
+    def on_request_body(self, data: bytes, size: int, is_complete: bool) -> None:
         if self.exchange is not None:
-            self.exchange.on_request_body(data, is_complete)
+            self.exchange.on_request_body(data, size, is_complete)
 
     def on_request_error(self, error: ProtocolError) -> None:
         if self.exchange is not None:
             self.exchange.on_request_error(error)
-        else:
+        elif self.is_open:
             self.exchange = exchange = Exchange(self, self._stage.context, None, self._stage.now)
             self._stage.exchanges.append(exchange)
             exchange.refuse(error)
@@ -245,6 +253,8 @@ class ScriptedTarget(_ScriptedPort):
         self._feed = self._codec.feed
         self.exchange: Exchange | None = exchange
         self.last_activity = stage.now
+        self.tunnel_begins = 0
+        """How many bytes were received up to the end of the last request for a WebSocket."""
 
     # ---- the script
 
@@ -304,6 +314,7 @@ class ScriptedTarget(_ScriptedPort):
 
     def send_upgrade(self, data: bytes) -> None:
         self._codec.start_upgrade(self)
+        self.tunnel_begins = len(self.received) + len(data)
         self.write(data)
 
     def end_tunnel(self) -> None:
@@ -399,6 +410,7 @@ class Stage:
             dialer=self,
             ledger=self.ledger,
             clock=FrozenClock(),
+            desync_mode=DesyncMode(settings.get("desync_mitigation_mode", "defensive")),
             response_headers=response_headers,
             allows_several_hosts=bool(settings.get("preserve_host_header")),
         )

@@ -35,8 +35,9 @@ class RequestFacts(NamedTuple):
     path: str
     query: str = ""
     authority: str = ""
-    version_minor: int = 1
-    is_ambiguous: bool = False
+    version: str = "HTTP/1.1"
+    reason: str = ""
+    """Why the request is not compliant."""
 
 
 class ResponseFacts(NamedTuple):
@@ -93,8 +94,19 @@ class RecordedRequests(Recording):
         self.heads: list[RequestHead] = []
         self._answers_at_once = answers_at_once
         self._is_unanswered = False
+        self.received = 0
+        """Bytes of the last request, as they came."""
 
     def on_request(self, head: RequestHead, data: bytes, is_complete: bool) -> None:
+        self._head(head)
+        self.on_request_body(data, len(data), is_complete)
+
+    def on_simple_request(self, head: RequestHead) -> None:
+        # The connection ends with the answer: nothing asks the codec for a next request.
+        self._head(head)
+        self._body(b"", is_complete=True)
+
+    def _head(self, head: RequestHead) -> None:
         self.heads.append(head)
         facts = RequestFacts(
             head.method,
@@ -103,13 +115,14 @@ class RecordedRequests(Recording):
             head.path,
             head.query,
             head.authority,
-            head.version_minor,
-            head.fields.is_ambiguous,
+            head.version,
+            "" if head.verdict is None else head.verdict.reason,
         )
         self.events.append(("request", facts))
-        self.on_request_body(data, is_complete)
+        self.received = head.size
 
-    def on_request_body(self, data: bytes, is_complete: bool) -> None:
+    def on_request_body(self, data: bytes, size: int, is_complete: bool) -> None:
+        self.received += size
         self._body(data, is_complete)
         if is_complete and self._answers_at_once:
             self.codec.next_request()

@@ -10,7 +10,7 @@ from edgeproxy.model.action import Action
 from edgeproxy.model.attributes import attributes_from
 from edgeproxy.model.condition import RuleCondition
 from edgeproxy.model.listener import Certificate, Listener
-from edgeproxy.model.load_balancer import SPECS, LoadBalancer, LoadBalancerSettings
+from edgeproxy.model.load_balancer import SPECS, LoadBalancer, LoadBalancerSettings, LogDelivery, LogName
 from edgeproxy.model.mutual_authentication import MutualAuthentication
 from edgeproxy.model.rule import Rule
 
@@ -206,3 +206,36 @@ def test_two_listeners_may_verify_clients(codes: ReadCodes) -> None:
 
     assert [] == codes(with_modes(verify, verify, passthrough))
     assert ["TooManyListeners"] == codes(with_modes(verify, verify, verify))
+
+
+@pytest.mark.conformance("Attributes", "a log's prefix must not contain AWSLogs", "enable-access-logging")
+@pytest.mark.parametrize("log", ["access_logs", "connection_logs", "health_check_logs"])
+@pytest.mark.parametrize("prefix", ["AWSLogs", "my/AWSLogs/prefix"])
+def test_the_prefix_of_a_log_does_not_contain_awslogs(log: str, prefix: str, refusals: Read) -> None:
+    key = f"{log}.s3.prefix"
+    found = refusals(lambda: LoadBalancer(name="a", load_balancer_attributes=attributes_from({key: prefix})))
+    reason = f"'{key}' value '{prefix}' must not contain 'AWSLogs', which the load balancer adds itself"
+
+    assert [(f"LoadBalancerAttributes[{key}]", reason)] == found
+
+
+@pytest.mark.parametrize("bucket", ["file:logs", "file://logs", "file://"])
+def test_a_directory_is_named_by_its_absolute_path(bucket: str, refusals: Read) -> None:
+    key = "access_logs.s3.bucket"
+    found = refusals(lambda: LoadBalancer(name="a", load_balancer_attributes=attributes_from({key: bucket})))
+    reason = f"'{key}' value '{bucket}' must name a directory by its absolute path, as in 'file:///var/log/alb'"
+
+    assert [(f"LoadBalancerAttributes[{key}]", reason)] == found
+
+
+@pytest.mark.parametrize("log", ["access_logs", "connection_logs", "health_check_logs"])
+def test_where_a_log_goes(log: LogName) -> None:
+    def delivery(**values: object) -> LogDelivery | None:
+        attributes = attributes_from({f"{log}.s3.{key}": value for key, value in values.items()})
+        return LoadBalancer(name="a", load_balancer_attributes=attributes).settings.log(log)
+
+    assert None is delivery()
+    assert None is delivery(enabled=False, bucket="logs")
+    assert LogDelivery("logs", "a/b") == delivery(enabled=True, bucket="logs", prefix="a/b")
+    assert None is LogDelivery("logs", "").directory
+    assert "/my logs" == LogDelivery("file:///my%20logs", "").directory

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 import h11
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeproxy.errors import ProtocolError
+from edgeproxy.protocol import body
 from edgeproxy.protocol.body import LAST_CHUNK, ChunkedReader, encode_chunk
 from edgeproxy.protocol.limits import MAX_CHUNK_LINE
 from tests.helpers.recording import bytewise, cut, cuts
@@ -32,6 +35,9 @@ BODIES = [
     (b"A\r\n0123456789\r\n0\r\n\r\n", b"0123456789"),
     (b"a\r\n0123456789\r\n0\r\n\r\n", b"0123456789"),
     (b"003\r\nabc\r\n000\r\n\r\n", b"abc"),
+    (b"0" * 16 + b"\r\n\r\n", b""),
+    (b"0" * 15 + b"3\r\nabc\r\n" + b"0" * 300 + b"\r\n\r\n", b"abc"),
+    (b"0" * 100 + b"3 ;x\r\nabc\r\n00;y\r\n\r\n", b"abc"),
     (b"3;name=value\r\nabc\r\n0;last\r\n\r\n", b"abc"),
     (b'3 ; a="b;c" \t\r\nabc\r\n0\r\n\r\n', b"abc"),
     (b"3  \r\nabc\r\n0 \r\n\r\n", b"abc"),
@@ -49,8 +55,8 @@ def test_whole_and_byte_by_byte_give_the_same(data: bytes, payload: bytes, behin
 
 
 @given(st.sampled_from(BODIES), cuts())
-def test_every_way_of_cutting_gives_the_same(body: tuple[bytes, bytes], places: list[int]) -> None:
-    data, payload = body
+def test_every_way_of_cutting_gives_the_same(example: tuple[bytes, bytes], places: list[int]) -> None:
+    data, payload = example
     assert (payload, b"xyz") == read(cut(data + b"xyz", places))
     assert (payload, None) == read([*cut(data[:-1], places)])
 
@@ -88,7 +94,23 @@ def test_another_implementation_reads_what_is_encoded(chunks: list[bytes]) -> No
         (b"3\x00\r\n", "NUL"),
         (b"1" * 16 + b"\r\n", "could overflow 64 bits"),
         (b"10000000000000003\r\n", "overflows to 3 in C"),
-        (b"0" * 16 + b"\r\n", "longer than any size, even as zeros"),
+        (b"0" * 50 + b"1" * 16 + b"\r\n", "the same behind zeros"),
+        (b"00x3\r\n", "a prefix behind a zero"),
+        (b"0+3\r\n", "a sign behind a zero"),
+        (b"0 3\r\n", "a space behind a zero: 0 or 3"),
+        (b"+\r\n", "a sign alone"),
+        (b" \r\n", "white space alone"),
+        (b";a\r\n", "an extension alone"),
+        (b" ;a\r\n", "white space and an extension"),
+        (b"\t0\r\n", "TAB in front"),
+        (b"3,a\r\n", "not an extension"),
+        (b"3 a\r\n", "the same behind a space"),
+        (b"3;a\x00\r\n", "NUL in the extension"),
+        (b"3;a\x1f\r\n", "the last control character in the extension"),
+        (b"3;a\x7f\r\n", "DEL in the extension"),
+        (b"3\r\r\n", "CR CR LF"),
+        (b"\n", "a lone LF for a size"),
+        (b"0\n", "a lone LF behind the last size"),
         (b"3;a\x01\r\n", "a control character in the extension"),
         (b"3;a\rb\r\n", "a lone CR in the extension: one parser ends the line there"),
         (b"3\n", "a lone LF: one parser takes it for the line's end, another for part of the extension"),
@@ -119,6 +141,57 @@ def test_any_bytes_end_alike_however_they_are_cut(data: bytes, places: list[int]
             return error.status
 
     assert outcome([data]) == outcome(cut(data, places))
+
+
+# ---- sizes
+
+
+SIZES = st.integers(0, 16**15 - 1)
+
+
+@given(
+    SIZES,
+    st.integers(0, 60),
+    st.sampled_from(["%x", "%X"]),
+    st.sampled_from([b"", b" ", b" \t "]),
+    st.sampled_from([b"", b";", b";a=b;c", b'; a="\xff\t"']),
+    cuts(),
+)
+def test_a_size_is_read_whatever_surrounds_it_and_wherever_its_line_is_cut(
+    size: int, zeros: int, digits: str, white: bytes, more: bytes, places: list[int]
+) -> None:
+    line = b"0" * zeros + (digits % size).encode() + white + more + b"\r\n"
+    for pieces in ([line], bytewise(line), cut(line, places)):
+        reader = ChunkedReader(error_status=400)
+        assert all((b"", None) == reader.feed(piece) for piece in pieces)
+        assert size == reader._remaining
+
+
+@given(st.integers(16**15, 16**20), st.integers(0, 10), cuts())
+def test_a_size_of_more_than_fifteen_digits_is_refused_wherever_its_line_is_cut(
+    size: int, zeros: int, places: list[int]
+) -> None:
+    line = b"%b%x\r\n" % (b"0" * zeros, size)
+    for pieces in ([line], cut(line, places)):
+        with pytest.raises(ProtocolError, match="is not a hex number"):
+            read(pieces)
+
+
+@pytest.mark.parametrize(
+    "line", [b"0" * 4000, b"0" * 4000 + b"x", b"0" * 2000 + b" " * 2000 + b"x", b"1" + b" \t" * 2000 + b"\x01"]
+)
+def test_a_size_line_takes_linear_time(line: bytes) -> None:
+    started = time.process_time()
+    for _ in range(20):
+        body._CHUNK_LINE(line)
+    assert time.process_time() - started < 0.1
+
+
+def test_zeros_have_no_limit_but_that_of_the_line() -> None:
+    zeros = MAX_CHUNK_LINE - 2
+    assert (b"a", b"") == read([b"0" * zeros + b"1\r\na\r\n" + LAST_CHUNK])
+    with pytest.raises(ProtocolError, match="size line is longer than 4096 bytes"):
+        read([b"0" * (zeros + 1) + b"1\r\na\r\n" + LAST_CHUNK])
 
 
 # ---- limits

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edgeproxy.protocol.header_lines import (
     MAX_KNOWN_LINE_SIZE,
@@ -43,10 +47,54 @@ def test_unusual_lines_are_not_judged_here_and_not_remembered(section: str, know
 
 
 def test_suspicious_names_are_unusual_every_time() -> None:
-    known = KnownLines(SPECIAL, lambda name: name == "content_length")
+    known = KnownLines(SPECIAL, is_suspicious=lambda name: name == "Content_Length")
     for _ in range(2):
         with pytest.raises(UnusualLineError):
             read_lines("Content_Length: 5\r\n", known)
+    assert {} == known
+
+
+@pytest.mark.conformance(
+    "Header names", "letters, digits and hyphens are valid, nothing else is", "application-load-balancers"
+)
+@pytest.mark.parametrize(
+    ("name", "is_valid"),
+    [
+        ("X-Forwarded-For", True),
+        ("0", True),
+        ("-", True),
+        ("a-1-B", True),
+        ("X_A", False),
+        ("_", False),
+        ("X.A", False),
+        ("!X", False),
+        ("X!", False),
+        ("a|b~c`d^e", False),
+    ],
+)
+def test_names_that_the_load_balancer_calls_invalid_are_special_where_that_is_asked_for(
+    name: str, is_valid: bool
+) -> None:
+    line = f"{name}: x\r\n"
+    marking = KnownLines(SPECIAL, marks_invalid_names=True)
+    for _ in range(2):
+        assert [(name.lower(), "x", not is_valid)] == read_lines(line, marking)[1]
+    assert [(name.lower(), "x", False)] == read_lines(line, KnownLines(SPECIAL))[1]
+
+
+@given(st.text("aZ0-_.!~: \t\x00\xe9", max_size=8))
+def test_a_name_is_a_token_and_nothing_else(name: str) -> None:
+    """The expression finds name and invalid part in one go, so it is compared with a plain one."""
+    is_token = re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name.partition(":")[0]) is not None
+    known = KnownLines((), marks_invalid_names=True)
+    try:
+        _, ((lower, _, is_special),) = read_lines(f"{name}:\r\n", known)
+    except UnusualLineError:
+        assert not is_token or re.search(r"\x00", name)
+        return
+    assert is_token
+    plain = name.partition(":")[0]
+    assert (plain.lower(), re.fullmatch(r"[-A-Za-z0-9]+", plain) is None) == (lower, is_special)
 
 
 def test_what_is_remembered_is_bounded_in_number(known: KnownLines) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from edgeproxy.errors import ProtocolError
 from edgeproxy.protocol.head_parser import parse_request_fields
+from edgeproxy.protocol.limits import MAX_HEADER_LINE
 from edgeproxy.protocol.memo import MAX_ENTRIES, MAX_ENTRY_SIZE, Memo
 
 
@@ -69,5 +70,14 @@ def test_a_refusal_is_not_remembered_as_an_answer() -> None:
     memo = Memo(parse_request_fields)
     for _ in range(3):
         with pytest.raises(ProtocolError):
-            memo.compute(b"A: \0\r\n")
+            memo.compute(b"A: " + b"b" * MAX_HEADER_LINE + b"\r\n")
     assert 0 == len(memo)
+
+
+def test_a_fault_is_remembered_with_its_section() -> None:
+    memo = Memo(parse_request_fields)
+    for _ in range(2):
+        memo.compute(b"Content-Length: x\r\n")
+    found = memo.find(b"Content-Length: x\r\n")
+    assert found is not None
+    assert found.fault is not None

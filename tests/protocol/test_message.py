@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edgeproxy.protocol.head_parser import parse_request_fields, parse_request_line, parse_response_head
-from edgeproxy.protocol.message import CHUNKED, UNTIL_CLOSE, RequestHead
+from edgeproxy.protocol.message import CHUNKED, SIMPLE, UNTIL_CLOSE, RequestHead
 
 
 def head(target: str, section: bytes = b"Host: Example.COM:8080\r\nHost: other\r\nX-A: 1\r\nx-a: 2\r\n") -> RequestHead:
@@ -79,5 +79,5 @@ def test_heads_say_what_they_are() -> None:
 
 
 def test_lengths_that_are_no_number_of_bytes_are_below_zero() -> None:
-    assert max(CHUNKED, UNTIL_CLOSE) < 0
-    assert 2 == len({CHUNKED, UNTIL_CLOSE})
+    assert max(CHUNKED, UNTIL_CLOSE, SIMPLE) < 0
+    assert 3 == len({CHUNKED, UNTIL_CLOSE, SIMPLE})

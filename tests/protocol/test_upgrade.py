@@ -26,6 +26,8 @@ def asks(line: str, *fields: str) -> bool:
         ("connection: keep-alive, upgrade", "UPGRADE: WebSocket"),
         ("Connection: keep-alive", "Connection: Upgrade", "Upgrade: websocket"),
         ("Connection: Upgrade", "Upgrade: websocket", "Content-Length: 0"),
+        ("Connection: Upgrade", "Upgrade: websocket", "no colon"),
+        ("Connection: Upgrade", "Upgrade: websocket", "A: \x01"),
     ],
 )
 def test_a_get_with_both_headers_asks_for_a_websocket(fields: tuple[str, ...]) -> None:
@@ -46,6 +48,13 @@ def test_a_get_with_both_headers_asks_for_a_websocket(fields: tuple[str, ...]) -
         ("GET / HTTP/1.1", ("Connection: Upgrade", "Upgrade: h2c", "Upgrade: websocket")),
         ("GET / HTTP/1.1", ("Connection: Upgrade", "Upgrade: websocket", "Content-Length: 1")),
         ("GET / HTTP/1.1", ("Connection: Upgrade", "Upgrade: websocket", "Transfer-Encoding: chunked")),
+        ("GET / HTTP/1.1", ("Connection: Upgrade", "Upgrade: websocket", "Transfer-Encoding: identity")),
+        ("GET / HTTP/1.1", ("Connection: Upgrade", "Upgrade: websocket", "Content-Length: 0", "Content-Length: 0")),
+        ("GET / HTTP/1.1", ("Connection: Upgrade", "Upgrade: websocket", "Content_Length: 5")),
+        ("GET / HTTP/1.1", ("Connection: Upgrade", "Upgrade: websocket", "Transfer-Encoding : chunked")),
+        ("GET / HTTP/1.1", ("Connection: Upgrade", "Upgrade: websocket", ": no name")),
+        ("GET / HTTP/1.1", ("Connection: Upgrade", "Upgrade: websocket", "A: \0")),
+        ("GET /\x01 HTTP/1.1", ("Connection: Upgrade", "Upgrade: websocket")),
     ],
 )
 def test_nothing_else_does(line: str, fields: tuple[str, ...]) -> None:

@@ -236,13 +236,13 @@ def test_each_outcome_has_its_shape(
 
 
 @pytest.mark.conformance("access log fields", "IPv6 targets", "load-balancer-access-logs", status="default")
-def test_an_ipv6_target_stands_in_brackets() -> None:
+def test_an_ipv6_target_stands_without_brackets() -> None:
     stage = Stage(targets=[("2001:db8::5", 8080)])
     stage.client().sends(*GET)
     stage.target.answers(*OK, body="ok")
     found = fields(line(stage, now=0.0))
 
-    assert ["[2001:db8::5]:8080", '"[2001:db8::5]:8080"'] == [found[4], found[25]]
+    assert ["2001:db8::5:8080", '"2001:db8::5:8080"'] == [found[4], found[25]]
 
 
 @pytest.mark.conformance(
@@ -395,3 +395,13 @@ def test_the_type_of_a_websocket(tls: TlsFacts | None, kind: str, scheme: str, s
     assert [kind if status == 101 else scheme, str(status), str(status)] == [found[0], *found[8:10]]
     assert "-1" not in found[5:8]
     assert found[12].startswith(f'"GET {scheme}://www.example.com:')
+
+
+@pytest.mark.conformance("access log fields", "28 and 29 hold the desync classification", "load-balancer-access-logs")
+def test_a_classified_request() -> None:
+    stage = Stage()
+    stage.client().sends(*GET)
+    stage.target.answers(*OK, body="ok")
+    stage.record.verdict = cast("Any", SimpleNamespace(name="Ambiguous", reason="UndefinedContentLengthSemantics"))
+
+    assert ['"Ambiguous"', '"UndefinedContentLengthSemantics"'] == fields(line(stage, now=0.0))[27:29]

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from edgeproxy.exchange.outcome import Outcome
 from tests.helpers.conversation import request
 from tests.helpers.proxies import answering_itself, forwarding_to, running
 from tests.helpers.targets import ScriptedTarget, answering, echoing, gated, leaving_after, pouring, silent
 from tests.helpers.wait import until
 
 if TYPE_CHECKING:
+    from tests.helpers.conversation import Conversation
     from tests.helpers.proxies import RunningProxy
 
 pytestmark = pytest.mark.both_loops
@@ -279,6 +281,44 @@ async def test_a_lingering_client_is_closed_after_a_while() -> None:
         await until(lambda: 0 == edgeproxy.client_connections)
 
     assert (200, False) == (answer.status, answer.keeps_alive)
+
+
+async def test_a_lingering_client_is_not_closed_before_it_has_its_answer() -> None:
+    """However slowly it reads: its further bytes, unread at the close, would destroy what it has not taken yet."""
+    size = 300_000
+
+    async def early(conversation: Conversation, head: bytes) -> None:
+        await conversation.send(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: %d\r\n\r\n" % size + b"x" * size)
+        await conversation.read_to_end()
+
+    async with ScriptedTarget(early) as target, running(forwarding_to(target.port)) as edgeproxy:
+        client = await edgeproxy.connect(receive_buffer=4096)
+        await small_buffers(edgeproxy)
+        client.transport.pause_reading()
+        await client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n")
+        await until(lambda: any(each._linger_until for each in edgeproxy.connections))
+        await edgeproxy.sweeps(20)
+        await client.send(b"more")
+        client.transport.resume_reading()
+        answer = await client.read_message()
+
+    assert (413, size) == (answer.status, len(answer.body))
+
+
+async def test_a_client_that_has_just_gone_does_not_disturb_whoever_ends_its_exchange() -> None:
+    """The answer is what makes the system say that nobody is there; a reload that ends a target goes on."""
+    async with ScriptedTarget(silent) as target, running(forwarding_to(target.port)) as edgeproxy:
+        client = await edgeproxy.connect()
+        await client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf")
+        await until(lambda: target.heads)
+        (connection,) = edgeproxy.connections
+        assert connection.exchange is not None
+        client.abort()
+        await asyncio.sleep(0)  # closed by now, and the proxy has not looked yet
+        connection.exchange.on_target_lost(Outcome.DEREGISTERED)
+        await until(lambda: 0 == edgeproxy.client_connections)
+
+    assert {502: 1} == counters(edgeproxy)
 
 
 async def small_buffers(edgeproxy: RunningProxy) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -10,13 +10,16 @@ from edgeproxy.exchange.actions import FixedResponseAction, ForwardAction, Redir
 from edgeproxy.exchange.transforming import TransformingAction
 from edgeproxy.runtime.clock import Clock
 from edgeproxy.runtime.compiled import Compiler, rules_that_can_match
+from edgeproxy.runtime.log_outlets import LogOutlets
 from edgeproxy.runtime.metrics import Metrics
+from edgeproxy.runtime.request_ring import ListenerPlace
 from edgeproxy.runtime.target_pool import TargetPools
 from tests.helpers.proxies import answering_itself, forwarding_to, topology
 
 if TYPE_CHECKING:
     from edgeproxy.exchange.actions import CompiledAction
     from edgeproxy.exchange.context import ExchangeContext
+    from edgeproxy.runtime.ledger import Ledger
 
 WEIGHTED = """\
 LoadBalancers:
@@ -45,7 +48,11 @@ def compiler() -> Compiler:
     clock = Clock()
     draws = iter([0.5, 0.95])
     return Compiler(
-        dialer=TargetPools(clock), metrics=Metrics(), access_log=None, clock=clock, draw=lambda: next(draws)
+        dialer=TargetPools(clock),
+        metrics=Metrics(),
+        logs=LogOutlets(clock=clock),
+        clock=clock,
+        draw=lambda: next(draws),
     )
 
 
@@ -141,3 +148,15 @@ def test_rules_that_need_dropped_headers_are_left_out() -> None:
 
     assert 1 == len(rules_that_can_match(kept.listeners[0], kept.settings))
     assert [] == rules_that_can_match(dropped.listeners[0], dropped.settings)
+
+
+@pytest.mark.parametrize("drops", ["true", "false"])
+def test_the_ledger_is_told_the_rules_and_what_becomes_of_invalid_headers(compiler: Compiler, drops: str) -> None:
+    attribute = f"routing.http.drop_invalid_header_fields.enabled: {drops}"
+    action = "{Type: forward, TargetGroupArn: app}"
+    rule = f"{{Priority: 7, Conditions: [{{Field: path-pattern, Values: [/a]}}], Actions: [{action}]}}"
+    text = forwarding_to(80, attributes=attribute, rules=f"[{rule}]")
+    ledger = cast("Ledger", compiler.compile(topology(text), {}).listeners["dev", 80].context.ledger)
+
+    assert ({"7": 1, "0": 1}, drops == "true") == (ledger._evaluations, ledger._drops)
+    assert ListenerPlace("dev", "http", 80) == ledger._place

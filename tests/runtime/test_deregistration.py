@@ -15,7 +15,9 @@ from tests.helpers.targets import ScriptedTarget, answering, gated, saying, sile
 from tests.helpers.wait import until
 
 if TYPE_CHECKING:
+    from edgeproxy.exchange.exchange import Exchange
     from edgeproxy.runtime.target_connection import TargetConnection
+    from edgeproxy.runtime.target_pool import TargetPool
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 PAGE = "edit-target-group-attributes"
@@ -170,3 +172,21 @@ async def test_checks_stop_when_draining_begins() -> None:
         states = {each.port: each.health.state for each in edgeproxy.targets()}
 
     assert TargetHealthState.DRAINING == states[leaving.port]
+
+
+async def test_an_exchange_that_has_its_connection_does_not_count_as_connecting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its response may come at once: a 502 behind the head of it would be read as its body."""
+    connecting: list[list[object]] = []
+    connect = TargetPools._connect
+
+    async def connect_and_look(pools: TargetPools, pool: TargetPool, exchange: Exchange) -> None:
+        await connect(pools, pool, exchange)
+        connecting.append(list(pool.connecting))
+
+    monkeypatch.setattr(TargetPools, "_connect", connect_and_look)
+    async with ScriptedTarget(answering()) as target, running(with_delay(target.port)) as edgeproxy:
+        answer = await edgeproxy.ask()
+
+    assert (200, [[]]) == (answer.status, connecting)

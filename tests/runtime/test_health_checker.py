@@ -342,3 +342,23 @@ async def test_the_first_failed_check_is_said_although_the_state_does_not_change
 
     said = f"127.0.0.1:{target.port} of target group app failed: Health checks failed with these codes: [500]."
     assert said in caplog.text
+
+
+async def test_a_resolver_that_never_answers_does_not_end_the_checks() -> None:
+    asked = 0
+
+    async def resolve_name(name: str) -> list[str]:
+        nonlocal asked
+        asked += 1
+        if asked < 3:
+            await asyncio.Event().wait()
+        return ["127.0.0.1"]
+
+    async with ScriptedTarget(answering()) as target:
+        configuration = forwarding_to(target.port, host="app.test")
+        async with running(configuration, time_scale=0.002, resolve_name=resolve_name) as edgeproxy:
+            await until(lambda: "does not resolve" in (edgeproxy.targets()[0].health.description or ""))
+            await edgeproxy.healthy()
+            answer = await edgeproxy.ask()
+
+    assert 200 == answer.status

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
-from typing import TYPE_CHECKING
+
+import pytest
 
 from edgeproxy.runtime import loop
-
-if TYPE_CHECKING:
-    import pytest
 
 
 async def running_loop() -> str:
@@ -25,3 +24,23 @@ def test_asyncio_is_used_where_it_is_not(monkeypatch: pytest.MonkeyPatch) -> Non
 
     assert loop.loop_factory() is None
     assert "asyncio" == loop.run(running_loop())
+
+
+@pytest.mark.parametrize(
+    ("message", "error", "levels"),
+    [
+        ("Fatal error on SSL protocol", RuntimeError("the handler is closed"), ["DEBUG"]),
+        ("Fatal error on SSL protocol", ValueError("of ours"), ["ERROR"]),
+        ("Unhandled exception in callback", RuntimeError("of ours"), ["ERROR"]),
+    ],
+)
+def test_only_a_tls_connection_that_was_reset_is_no_error(
+    message: str, error: Exception, levels: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def report() -> None:
+        asyncio.get_running_loop().call_exception_handler({"message": message, "exception": error})
+
+    with caplog.at_level(logging.DEBUG, "edgeproxy"):
+        loop.run(report())
+
+    assert levels == [record.levelname for record in caplog.records if record.name != "asyncio" or record.levelno > 10]

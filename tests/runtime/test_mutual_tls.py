@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import socket
 import ssl
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from edgeproxy.control.certificate_locator import FileCertificateLocator
 from edgeproxy.control.trust_store_locator import FileTrustStoreLocator
 from edgeproxy.errors import ConfigError
+from edgeproxy.runtime.access_log import AccessLog
 from edgeproxy.runtime.listener import ListenerSocket
 from edgeproxy.runtime.proxy import EdgeProxy
 from tests.helpers.client_authority import FUTURE, PAST, ClientAuthority, ClientLeaf
@@ -258,6 +260,23 @@ async def test_a_certificate_that_is_not_fine_ends_the_handshake(
     assert [code] == [
         message.rpartition("(CN=joe): ")[2].partition(",")[0] for message in caplog.messages if "refused" in message
     ]
+
+
+@pytest.mark.conformance("connection log", "both a refused and an accepted client have a line", LOG_PAGE)
+async def test_the_connection_log_tells_of_both(room: Room) -> None:
+    stream = io.StringIO()
+    log = AccessLog(stream)
+    async with room.running(answering_itself(), connection_log=log) as edgeproxy:
+        assert 0 == await ask(edgeproxy, room.client(STRANGER.issue("eve")))
+        await until(lambda: edgeproxy.proxy.metrics.load_balancers["dev"].client_tls_negotiation_errors)
+        assert 200 == await ask(edgeproxy, room.client(ROOT.issue("joe")))
+    log.close()
+    refused, accepted = (line.split(" ") for line in stream.getvalue().splitlines())
+
+    assert ["-", '"CN=eve"', "Failed:ClientCertUntrusted"] == [refused[6], refused[7], refused[10]]
+    assert ['"CN=joe"', "Success"] == [accepted[7], accepted[10]]
+    assert all(fields[8].startswith("NotBefore=") and fields[11].startswith("TID_") for fields in (refused, accepted))
+    assert "-" not in (refused[4], refused[5], accepted[4], accepted[6], accepted[12])
 
 
 @pytest.mark.conformance("Mutual TLS", "verify needs a certificate", LOG_PAGE)

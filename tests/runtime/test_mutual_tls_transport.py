@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 import ssl
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 import trustme
@@ -89,7 +89,7 @@ async def listening(tmp_path: Path) -> AsyncIterator[Listening]:
     (tmp_path / "a.pem").write_bytes(leaf.private_key_and_cert_chain_pem.bytes())
     mutual = MutualAuthentication(mode="passthrough")
     found = Listening(ListenerMutualTls(listener(mutual), FileCertificateLocator(tmp_path, tmp_path), mutual))
-    make, _ = found.tls.server_side(found, found.make)
+    make = found.tls.server_side(cast("Any", found), cast("Any", found.make))
     server = await asyncio.get_running_loop().create_server(make, "127.0.0.1", 0)
     found.port = server.sockets[0].getsockname()[1]
     async with server:

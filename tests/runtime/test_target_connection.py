@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.helpers.conversation import request
-from tests.helpers.proxies import forwarding_to, running
+from tests.helpers.proxies import RunningProxy, forwarding_to, running
 from tests.helpers.targets import (
     Script,
     ScriptedTarget,
@@ -27,6 +28,7 @@ from tests.helpers.wait import until
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from edgeproxy.runtime.target_connection import TargetConnection
     from tests.helpers.conversation import Conversation
 
 pytestmark = pytest.mark.both_loops
@@ -298,3 +300,78 @@ async def test_bodies_arrive_as_they_were_sent_in_either_framing() -> None:
 
     assert body == with_length.body
     assert body == in_chunks.body
+
+
+def narrow(edgeproxy: RunningProxy) -> TargetConnection:
+    """The only connection to a target, made so narrow that what the target does not read stays in the proxy."""
+    (pool,) = edgeproxy.proxy._pools._pools.values()
+    (connection,) = pool.connections
+    assert connection._transport is not None
+    connection._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    connection._transport.set_write_buffer_limits(high=0)
+    return connection
+
+
+async def test_a_connection_that_has_not_taken_its_request_is_not_used_again() -> None:
+    """The next exchange would write behind what is unsent, and nobody would tell it to wait."""
+
+    async def script(conversation: Conversation, head: bytes) -> None:
+        if b"POST" in head:
+            conversation.transport.pause_reading()
+            await stuck.wait()
+        await conversation.send(OK)
+        await over.wait()
+
+    stuck, over = asyncio.Event(), asyncio.Event()
+    async with (
+        ScriptedTarget(script, receive_buffer=4096) as target,
+        running(forwarding_to(target.port)) as edgeproxy,
+    ):
+        client = await edgeproxy.connect()
+        await client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 30000\r\n\r\n")
+        await until(lambda: target.heads)
+        connection = narrow(edgeproxy)
+        await client.send(b"x" * 30_000)
+        await until(lambda: connection._is_blocked)
+        stuck.set()
+        answers = [await client.read_message(), await client.ask("GET /")]
+
+        assert not connection.is_open
+        over.set()
+
+    assert [200, 200] == [answer.status for answer in answers]
+    assert 2 == target.accepted
+
+
+@pytest.mark.conformance(
+    "idle timeout", "bytes that a target takes keep the request alive", "edit-load-balancer-attributes"
+)
+async def test_a_target_that_reads_slowly_is_waited_for() -> None:
+    """The upload is complete for us; bytes that move are a sign of life, in this direction as well."""
+    size = 400_000
+    durations: list[float] = []
+
+    async def script(conversation: Conversation, head: bytes) -> None:
+        started = monotonic()
+        left = size
+        while left:
+            conversation.transport.pause_reading()
+            await edgeproxy.sweeps(1)
+            conversation.transport.resume_reading()
+            left -= len(await conversation.read(min(left, 8192)))
+        durations.append(monotonic() - started)
+        await conversation.send(OK)
+
+    async with (
+        ScriptedTarget(script, receive_buffer=4096) as target,
+        running(forwarding_to(target.port, idle_timeout=10)) as edgeproxy,
+    ):
+        client = await edgeproxy.connect()
+        await client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % size)
+        await until(lambda: target.heads)
+        narrow(edgeproxy)
+        await client.send(b"x" * size)
+        answer = await client.read_message()
+
+    assert 200 == answer.status
+    assert durations[0] > 2 * 10 * 0.01

@@ -5,20 +5,33 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from typing import TYPE_CHECKING
+from time import monotonic
+from typing import TYPE_CHECKING, cast
 
 import pytest
 import trustme
 
 from edgeproxy.balancing.target_state import TargetState
 from edgeproxy.runtime.clock import Clock
+from edgeproxy.runtime.metrics import LoadBalancerCounters
 from edgeproxy.runtime.target_pool import TargetPool, TargetPools
 from tests.helpers.conversation import request
 from tests.helpers.proxies import forwarding_to, running
-from tests.helpers.targets import ScriptedTarget, answering, gated, saying, silent
+from tests.helpers.targets import (
+    Script,
+    ScriptedTarget,
+    answering,
+    gated,
+    leaving_after,
+    resetting_after,
+    saying,
+    silent,
+)
 from tests.helpers.wait import until
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from edgeproxy.runtime.target_connection import TargetConnection
     from tests.helpers.proxies import RunningProxy
 
@@ -125,6 +138,56 @@ async def test_a_target_that_does_not_speak_tls_as_its_group_says_is_a_502() -> 
         running(over_tls(forwarding_to(target.port))) as edgeproxy,
     ):
         assert 502 == (await edgeproxy.ask()).status
+
+
+@pytest.mark.conformance(
+    "target failures", "a TLS handshake with the target that takes 10 s is a 504", "load-balancer-troubleshooting"
+)
+@pytest.mark.both_loops
+async def test_a_target_that_never_answers_the_tls_handshake_is_a_504() -> None:
+    """The idle timeout is far away, and each of TCP and TLS has its own 10 seconds."""
+    async with (
+        ScriptedTarget(silent, speaks_first=True) as target,
+        running(over_tls(forwarding_to(target.port, idle_timeout=4000))) as edgeproxy,
+    ):
+        started = monotonic()
+        answer = await edgeproxy.ask()
+        duration = monotonic() - started
+        counters = edgeproxy.proxy.metrics.load_balancers["dev"].groups["app"]
+
+    assert 504 == answer.status
+    assert duration > 10 * 0.01
+    assert (0, 1) == (counters.connection_errors, counters.tls_errors)
+
+
+@pytest.mark.conformance("target failures", "the TLS handshake with the target fails", "load-balancer-troubleshooting")
+@pytest.mark.both_loops
+@pytest.mark.parametrize("end", [leaving_after, resetting_after])
+async def test_a_target_that_ends_the_tls_handshake_is_a_tls_failure(end: Callable[[bytes], Script]) -> None:
+    """Whether it says why, closes or resets: the loop's errors differ, ours does not."""
+    async with (
+        ScriptedTarget(end(b""), speaks_first=True) as target,
+        running(over_tls(forwarding_to(target.port))) as edgeproxy,
+    ):
+        pools = edgeproxy.proxy._pools
+        with pytest.raises(Exception, match=r"^the TLS handshake with the target failed$"):
+            await pools._open(pool_of(edgeproxy))
+        answer = await edgeproxy.ask()
+
+    assert 502 == answer.status
+
+
+@pytest.mark.both_loops
+@pytest.mark.parametrize("script", [leaving_after(b""), resetting_after(b""), saying(b"no TLS\r\n\r\n")])
+async def test_a_target_that_ends_the_tls_handshake_is_counted_as_without_tls(script: Script) -> None:
+    async with (
+        ScriptedTarget(script, speaks_first=True) as target,
+        running(over_tls(forwarding_to(target.port))) as edgeproxy,
+    ):
+        assert 502 == (await edgeproxy.ask()).status
+        counters = edgeproxy.proxy.metrics.load_balancers["dev"].groups["app"]
+
+    assert (0, 1) == (counters.connection_errors, counters.tls_errors)
 
 
 @pytest.fixture
@@ -277,3 +340,66 @@ async def test_a_target_that_was_taken_out_in_the_meantime_is_a_503() -> None:
 
     assert connection is None
     assert "NO_TARGET" == getattr(exchange.outcome, "name", None)
+
+
+@pytest.mark.conformance(
+    "idle timeout", "each load balancer's own holds for its connections to targets", "edit-load-balancer-attributes"
+)
+@pytest.mark.both_loops
+async def test_idle_connections_live_as_long_as_their_own_load_balancer_says() -> None:
+    """Another load balancer with a longer idle timeout keeps none of them; a reload changes it for open ones."""
+    async with ScriptedTarget(answering()) as short, ScriptedTarget(answering()) as long:
+        text = two_load_balancers(short.port, 5, long.port, 4000)
+        async with running(text) as edgeproxy:
+            for declared in (80, 81):
+                await edgeproxy.ask(declared=declared)
+            await until(lambda: not short.open)
+            assert 1 == len(long.open)
+            await edgeproxy.apply(two_load_balancers(short.port, 4000, long.port, 5))
+            await edgeproxy.ask(declared=80)
+            await until(lambda: not long.open)
+
+            assert 1 == len(short.open)
+
+
+def two_load_balancers(one_port: int, one_timeout: int, other_port: int, other_timeout: int) -> str:
+    one = forwarding_to(one_port, idle_timeout=one_timeout)
+    other = forwarding_to(other_port, idle_timeout=other_timeout)
+    for old, new in (("dev", "other"), ("app", "others"), ("Port: 80\n", "Port: 81\n")):
+        other = other.replace(old, new)
+    (balancer, group), (other_balancer, other_group) = (each.split("TargetGroups:\n") for each in (one, other))
+    return balancer + other_balancer.removeprefix("LoadBalancers:\n") + "TargetGroups:\n" + group + other_group
+
+
+@pytest.mark.conformance(
+    "metrics",
+    "ActiveConnectionCount, NewConnectionCount: connections to targets as well",
+    "load-balancer-cloudwatch-metrics",
+)
+@pytest.mark.both_loops
+async def test_connections_to_targets_are_counted_for_the_load_balancer() -> None:
+    async with ScriptedTarget(answering()) as target, running(forwarding_to(target.port)) as edgeproxy:
+        counters = edgeproxy.proxy.metrics.load_balancers["dev"]
+        for _ in range(2):
+            await edgeproxy.ask()
+        busy = (counters.new_target_connections, counters.active_target_connections)
+        await target.stop()
+        await until(lambda: not counters.active_target_connections)
+        async with ScriptedTarget(answering(), port=target.port):
+            await edgeproxy.ask()
+    after = (counters.new_target_connections, counters.active_target_connections)
+
+    assert [(1, 1), (2, 0)] == [busy, after]
+
+
+def test_open_connections_move_with_their_group_to_another_load_balancer() -> None:
+    before, after = LoadBalancerCounters(), LoadBalancerCounters()
+    pool = TargetPool(TargetState("app", "10.0.0.1", 80), None, idle_timeout=60, counters=before)
+    connection = cast("TargetConnection", object())
+    pool.on_opened(connection)
+    pool.count_for(after)
+    moved = (before.active_target_connections, after.active_target_connections)
+    pool.on_closed(connection)
+    pool.on_closed(connection)
+
+    assert [(0, 1), (0, 0)] == [moved, (before.active_target_connections, after.active_target_connections)]

@@ -7,7 +7,7 @@ value sets and pattern inclusion (`glob.covers`); what is wrong with one rule by
 from __future__ import annotations
 
 import ipaddress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, get_args
 
 from edgeproxy.control.config.glob import covers
 from edgeproxy.control.config.lint_rules import rule_findings
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 
 _NO_EFFECT = {
     "deletion_protection.enabled": "true",
-    "access_logs.s3.enabled": "true",
-    "connection_logs.s3.enabled": "true",
-    "health_check_logs.s3.enabled": "true",
     "zonal_shift.config.enabled": "true",
     "waf.fail_open.enabled": "true",
 }
@@ -83,8 +80,21 @@ def load_balancer_findings(path: str, load_balancer: LoadBalancer) -> Iterator[F
     for attribute in load_balancer.load_balancer_attributes:
         if _NO_EFFECT.get(attribute.key) == attribute.value:
             yield Finding(f"{where}[{attribute.key}]", f"'{attribute.key}' has no effect here")
+    yield from _log_findings(where, load_balancer)
     for index, listener in enumerate(load_balancer.listeners):
         yield from listener_findings(f"{path}.Listeners[{index}]", listener, load_balancer.settings)
+
+
+def _log_findings(where: str, load_balancer: LoadBalancer) -> Iterator[Finding]:
+    """Logs that would go to S3, which is out of reach."""
+    for log in get_args(load_balancer_module.LogName):
+        delivery = load_balancer.settings.log(log)
+        if delivery is not None and delivery.directory is None:
+            reason = (
+                f"nothing is stored in '{delivery.bucket}', because there is no S3 here; "
+                "name a directory as 'file:///an/absolute/path' to have the log there"
+            )
+            yield Finding(f"{where}[{log}.s3.bucket]", reason)
 
 
 def listener_findings(path: str, listener: Listener, settings: LoadBalancerSettings) -> Iterator[Finding]:

@@ -237,3 +237,20 @@ def test_renamed_headers_about_client_certificates_belong_to_a_mode(key: str, mo
 def test_what_a_rule_has_against_itself_is_found_where_it_stands() -> None:
     (found,) = findings(topology(rule(path("images/*"))))
     assert "LoadBalancers[0].Listeners[0].Rules[0].Conditions[0]" == found.path
+
+
+@pytest.mark.parametrize("log", ["access_logs", "connection_logs", "health_check_logs"])
+def test_a_log_that_would_go_to_s3_is_told_where_it_can_go(log: str) -> None:
+    def reasons(**values: object) -> list[tuple[str, str]]:
+        attributes = attributes_from({f"{log}.s3.{key}": value for key, value in values.items()})
+        balancer = LoadBalancer(name="a", load_balancer_attributes=attributes)
+        return [(found.path, found.reason) for found in load_balancer_findings("LoadBalancers[0]", balancer)]
+
+    assert [] == reasons(bucket="my-logs")
+    assert [] == reasons(enabled=True, bucket="file:///var/log/alb", prefix="a")
+    ((path, reason),) = reasons(enabled=True, bucket="my-logs")
+    assert f"LoadBalancers[0].LoadBalancerAttributes[{log}.s3.bucket]" == path
+    assert (
+        "nothing is stored in 'my-logs', because there is no S3 here; "
+        "name a directory as 'file:///an/absolute/path' to have the log there"
+    ) == reason
