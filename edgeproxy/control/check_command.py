@@ -10,7 +10,10 @@ import click
 from edgeproxy.control.certificate_locator import FileCertificateLocator
 from edgeproxy.control.config.loader import load_file, problem_at
 from edgeproxy.control.exit_codes import ExitCode
+from edgeproxy.control.trust_store_locator import FileTrustStoreLocator
 from edgeproxy.errors import ConfigError, EdgeProxyError
+from edgeproxy.model.trust_store import is_path
+from edgeproxy.runtime.trust_store import read_trust_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,6 +56,26 @@ def certificate_problems(topology: Topology, path: Path) -> Iterator[Problem]:
                 locator.locate(certificate)
             except ConfigError as error:
                 yield problem_at(path, error.at(where))
+    yield from trust_store_problems(topology, path)
+
+
+def trust_store_problems(topology: Topology, path: Path) -> Iterator[Problem]:
+    """What is wrong with the files of trust stores, in use or not."""
+    locator = FileTrustStoreLocator(path.parent)
+    for index, store in enumerate(topology.trust_stores):
+        try:
+            read_trust_store(locator.locate_trust_store(store))
+        except ConfigError as error:
+            yield problem_at(path, error.at(f"TrustStores[{index}]"))
+    for number, load_balancer in enumerate(topology.load_balancers):
+        for place, listener in enumerate(load_balancer.listeners):
+            mutual = listener.client_certificates
+            if mutual is not None and mutual.trust_store_arn and is_path(mutual.trust_store_arn):
+                try:
+                    read_trust_store(locator.locate_trust_store(topology.trust_store(mutual.trust_store_arn)))
+                except ConfigError as error:
+                    where = f"LoadBalancers[{number}].Listeners[{place}].MutualAuthentication.TrustStoreArn"
+                    yield problem_at(path, ConfigError(where, error.value, error.reason, code=error.code))
 
 
 def summary(topology: Topology) -> str:

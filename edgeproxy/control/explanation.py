@@ -45,11 +45,22 @@ if TYPE_CHECKING:
 _SOURCE_PORT = 50000  # the client's; told to targets only if xff_client_port is enabled
 
 
+class _InventedCertificate:
+    """A client that the listener asks for a certificate has one of its own."""
+
+    pem_chain = pem_leaf = "-----BEGIN%20CERTIFICATE-----%0A...%0A-----END%20CERTIFICATE-----%0A"
+    serial_number = "03A5B1"
+    issuer = "CN=issuer"
+    subject = "CN=client"
+    validity = "NotBefore=2025-01-01T00:00:00Z;NotAfter=2026-01-01T00:00:00Z"
+
+
 class _InventedTls:
     """What a client would negotiate is not known; this is what most do."""
 
     protocol = "TLSv1.3"
     cipher = "TLS_AES_128_GCM_SHA256"
+    client_certificate = _InventedCertificate()
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True, rename="pascal", omit_defaults=True):
@@ -348,6 +359,8 @@ def head_for_target(
         settings=load_balancer.settings,
         trace_ids=TraceIds(),
         tls_names=listener.settings.tls_names,
+        client_certificate_mode=listener.client_certificate_mode,
+        client_certificate_names=listener.settings.client_certificate_names,
     )
     trace = forwarding.trace_ids.header(head.fields.trace_id, time.time(), head.fields.size)
     prefix = forwarding.prefix(head.source_ip, _SOURCE_PORT, _InventedTls())

@@ -23,6 +23,7 @@ from edgeproxy.control.output import event
 from edgeproxy.control.signals import StopSignals, answering
 from edgeproxy.control.stickiness_key import stickiness_key
 from edgeproxy.control.store import Store
+from edgeproxy.control.trust_store_locator import FileTrustStoreLocator
 from edgeproxy.errors import BindError, ConfigError, EdgeProxyError
 from edgeproxy.runtime.access_log import AccessLog
 from edgeproxy.runtime.log_writer import Descriptor
@@ -122,6 +123,7 @@ def _proxy(
     )
     return EdgeProxy(
         certificates=certificates,
+        trust_stores=FileTrustStoreLocator(plan.base_dir),
         binds={declared: Bind(address.host, address.port) for declared, address in plan.binds.items()},
         time_scale=plan.time_scale,
         access_log=access_log,

@@ -17,11 +17,12 @@ import enum
 from typing import TYPE_CHECKING, Final, Literal
 
 from edgeproxy.exchange.response_headers import UNCHANGED, ResponseHeaders
+from edgeproxy.model.listener_settings import CLIENT_CERTIFICATE_HEADERS
 from edgeproxy.protocol.message import CHUNKED, RequestFields, RequestHead, ResponseHead, ascii_lower
 from edgeproxy.rules.facts import has_conforming_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
 
     from edgeproxy.exchange.ports import TlsFacts, WallClock
     from edgeproxy.exchange.trace import TraceIds
@@ -32,6 +33,13 @@ MAX_FORWARDED_ADDRESSES: Final = 30
 """More addresses in X-Forwarded-For are answered with 463. Source: user guide, load-balancer-troubleshooting."""
 
 TLS_NAMES: Final = ("X-Amzn-Tls-Version", "X-Amzn-Tls-Cipher-Suite")
+
+# What targets are told about a client's certificate in each mode. Source: user guide, mutual-authentication.
+_TOLD: Final = {
+    "off": (),
+    "passthrough": ("pem_chain",),
+    "verify": ("pem_leaf", "serial_number", "issuer", "subject", "validity"),
+}
 
 _WELL_KNOWN_PORTS: Final = frozenset({80, 443})
 
@@ -71,6 +79,7 @@ class RequestForwarding:  # hot path
     """How one listener rewrites request heads. Compiled from the load balancer's attributes."""
 
     __slots__ = (
+        "_client_certificate_lines",
         "_dns_name",
         "_on_dropped",
         "_overwritten",
@@ -91,6 +100,8 @@ class RequestForwarding:  # hot path
         settings: LoadBalancerSettings,
         trace_ids: TraceIds,
         tls_names: tuple[str, str] = TLS_NAMES,
+        client_certificate_mode: str = "off",
+        client_certificate_names: Mapping[str, str] = CLIENT_CERTIFICATE_HEADERS,
         on_dropped: Callable[[str], None] | None = None,
     ) -> None:
         """Compiles the rewriting.
@@ -102,16 +113,25 @@ class RequestForwarding:  # hot path
             settings: The load balancer's.
             trace_ids: Makes trace ids.
             tls_names: What the headers with the TLS version and the cipher suite are called.
+            client_certificate_mode: What the listener does about client certificates.
+            client_certificate_names: What the headers about them are called, by the fact that they carry.
             on_dropped: Is told the name of each header that is dropped for its name.
         """
         self._port = port
         self._dns_name = dns_name
         self._settings = settings
         self._on_dropped = on_dropped
-        self._tls_names = tls_names
-        self.tells_tls: Final = protocol == "HTTPS" and settings.tls_version_and_cipher_headers
-        # What a client sends under these names is no fact (unconfirmed for renamed ones).
-        self._overwritten = frozenset(name.lower() for name in tls_names) if self.tells_tls else frozenset()
+        self._tls_names = tls_names if protocol == "HTTPS" and settings.tls_version_and_cipher_headers else None
+        self._client_certificate_lines = [
+            (fact, client_certificate_names[fact]) for fact in _TOLD[client_certificate_mode]
+        ]
+        self.tells_tls: Final = self._tls_names is not None or bool(self._client_certificate_lines)
+        # What a client sends under these names is no fact (unconfirmed for renamed ones, and for certificates); where
+        # clients are not asked for certificates, such headers pass (unconfirmed).
+        overwritten = {*(self._tls_names or ())}
+        if self._client_certificate_lines:
+            overwritten |= {*CLIENT_CERTIFICATE_HEADERS.values(), *client_certificate_names.values()}
+        self._overwritten = frozenset(name.lower() for name in overwritten)
         self._suffix = f"X-Forwarded-Proto: {protocol.lower()}\r\nX-Forwarded-Port: {port}\r\n"
         self.trace_ids = trace_ids
 
@@ -124,9 +144,19 @@ class RequestForwarding:  # hot path
             tls: What was negotiated; asked for where `tells_tls`.
         """
         lines = self._forwarded_for("", source_ip, source_port) + self._suffix
-        if self.tells_tls and tls is not None:
+        if tls is not None:
+            lines += self._tls_lines(tls)
+        return lines
+
+    def _tls_lines(self, tls: TlsFacts) -> str:
+        lines = ""
+        if self._tls_names is not None:
             version, cipher = self._tls_names
-            lines += f"{version}: {tls.protocol}\r\n{cipher}: {tls.cipher}\r\n"
+            lines = f"{version}: {tls.protocol}\r\n{cipher}: {tls.cipher}\r\n"
+        certificate = tls.client_certificate
+        if certificate is not None:
+            for fact, name in self._client_certificate_lines:
+                lines += f"{name}: {getattr(certificate, fact)}\r\n"
         return lines
 
     def _forwarded_for(self, received: str, source_ip: str, source_port: int) -> str:

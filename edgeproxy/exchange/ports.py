@@ -21,6 +21,34 @@ class WallClock(Protocol):
         """The value of a Date header, now."""
 
 
+class ClientCertificate(Protocol):
+    """What a client presented, as headers carry it. Source: user guide, mutual-authentication."""
+
+    @property
+    def pem_chain(self) -> str:
+        """All certificates, leaf first, as percent-encoded PEM."""
+
+    @property
+    def pem_leaf(self) -> str:
+        """The client's own, as percent-encoded PEM."""
+
+    @property
+    def serial_number(self) -> str:
+        """Upper-case hex."""
+
+    @property
+    def issuer(self) -> str:
+        """As in RFC 2253."""
+
+    @property
+    def subject(self) -> str:
+        """As in RFC 2253."""
+
+    @property
+    def validity(self) -> str:
+        """`NotBefore=...;NotAfter=...`."""
+
+
 class TlsFacts(Protocol):
     """What was negotiated with a client, in OpenSSL's names."""
 
@@ -31,6 +59,10 @@ class TlsFacts(Protocol):
     @property
     def cipher(self) -> str:
         """Such as `TLS_AES_128_GCM_SHA256`."""
+
+    @property
+    def client_certificate(self) -> ClientCertificate | None:
+        """None if it presented none."""
 
 
 class ClientPort(Protocol):

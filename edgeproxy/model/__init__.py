@@ -2,9 +2,10 @@
 
     Topology              everything, and the laws between resources
       LoadBalancer        listeners and attributes (`LoadBalancerSettings`)
-        Listener          port, protocol, certificates, default actions
+        Listener          port, protocol, certificates, security policy, MutualAuthentication, default actions
           Rule            priority, RuleConditions, Actions
       TargetGroup         health check, Matcher, attributes (`TargetGroupSettings`), Targets
+      TrustStore          authorities whose certificates clients may present
 
 The docstring under a field is the configuration reference: `edgeproxy schema` shows it in editors. Limits and sentences
 are AWS's; what several classes share stands in `validate`, what is not built yet in `unsupported`. A law that is broken

@@ -4,6 +4,7 @@
     arn:aws:elasticloadbalancing:REGION:ACCOUNT:listener/app/NAME/16hex(load balancer)/16hex
     arn:aws:elasticloadbalancing:REGION:ACCOUNT:listener-rule/app/NAME/16hex/16hex(listener)/16hex
     arn:aws:elasticloadbalancing:REGION:ACCOUNT:targetgroup/NAME/16hex
+    arn:aws:elasticloadbalancing:REGION:ACCOUNT:truststore/NAME/16hex
 
 AWS draws the ids at random; here they are the start of a SHA-256 of what names the resource: the load balancer by its
 name, the listener by its port as well, the rule by its priority as well. Source for the forms: user guide and API
@@ -65,6 +66,11 @@ def target_group_resource(name: str) -> str:
 def target_group_arn(account: str, region: str, name: str) -> str:
     """The target group's ARN."""
     return f"{_prefix(account, region)}:{target_group_resource(name)}"
+
+
+def trust_store_arn(account: str, region: str, name: str) -> str:
+    """The trust store's ARN."""
+    return f"{_prefix(account, region)}:truststore/{name}/{_hexadecimal('truststore', name)}"
 
 
 def endpoint(address: str, port: int) -> str:

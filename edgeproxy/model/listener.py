@@ -10,6 +10,7 @@ from edgeproxy.model.action import CODE, LOOP, NO_DOWNGRADE, Action, RedirectCon
 from edgeproxy.model.attributes import Attributes, attribute_problems, read_settings
 from edgeproxy.model.base import Model, sentences
 from edgeproxy.model.listener_settings import FOREIGN, SPECS, ListenerSettings
+from edgeproxy.model.mutual_authentication import MutualAuthentication  # noqa: TC001 - the decoder reads the annotations
 from edgeproxy.model.rule import Rule  # noqa: TC001 - the decoder reads the annotations
 from edgeproxy.model.security_policy import DEFAULT_POLICY, POLICY_NAMES
 from edgeproxy.model.suggestion import closest
@@ -62,6 +63,8 @@ class Listener(Model, frozen=True):
     """HTTPS only: which TLS versions and ciphers clients may use; ELBSecurityPolicy-2016-08 where omitted."""
     certificates: tuple[Certificate, ...] = ()
     """HTTPS only: the first is the default, the rest is chosen from by the name that the client asks for."""
+    mutual_authentication: MutualAuthentication | None = None
+    """HTTPS only: certificates of clients; off where omitted."""
     rules: tuple[Rule, ...] = ()
     """Asked in the order of their priorities; the file may list them in any order."""
     listener_attributes: Attributes = ()
@@ -85,6 +88,17 @@ class Listener(Model, frozen=True):
     def effective_ssl_policy(self) -> str | None:
         """The security policy that applies; None for HTTP."""
         return (self.ssl_policy or DEFAULT_POLICY) if self.protocol == "HTTPS" else None
+
+    @property
+    def client_certificates(self) -> MutualAuthentication | None:
+        """How clients are asked for certificates; None if they are not."""
+        mutual = self.mutual_authentication
+        return None if mutual is None or mutual.is_off else mutual
+
+    @property
+    def client_certificate_mode(self) -> str:
+        """`off`, `passthrough` or `verify`."""
+        return "off" if self.mutual_authentication is None else self.mutual_authentication.mode
 
     @property
     def settings(self) -> ListenerSettings:
@@ -112,6 +126,9 @@ class Listener(Model, frozen=True):
             yield ConfigError("Certificates", None, "A certificate must be specified for HTTPS listeners")
         if self.protocol == "HTTP" and self.certificates:
             yield ConfigError("Certificates", None, "A certificate cannot be specified for HTTP listeners")
+        if self.protocol == "HTTP" and self.client_certificates is not None:
+            reason = "Mutual authentication cannot be specified for HTTP listeners"
+            yield ConfigError("MutualAuthentication", None, reason)
         if self.protocol == "HTTP" and self.ssl_policy is not None:
             yield ConfigError("SslPolicy", self.ssl_policy, "An SSL policy cannot be specified for HTTP listeners.")
         elif self.ssl_policy is not None and self.ssl_policy not in POLICY_NAMES:

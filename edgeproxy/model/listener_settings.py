@@ -86,6 +86,28 @@ class ListenerSettings(Model, frozen=True):
     tls_cipher_suite_name: str = ""
     """HTTPS: the name under which targets get X-Amzn-Tls-Cipher-Suite."""
 
+    client_certificate_name: str = ""
+    """HTTPS with client certificates passed through: the name under which targets get X-Amzn-Mtls-Clientcert."""
+    client_certificate_leaf_name: str = ""
+    """HTTPS with client certificates verified: the name under which targets get X-Amzn-Mtls-Clientcert-Leaf."""
+    client_certificate_serial_number_name: str = ""
+    """HTTPS with client certificates verified: the name under which targets get
+    X-Amzn-Mtls-Clientcert-Serial-Number."""
+    client_certificate_issuer_name: str = ""
+    """HTTPS with client certificates verified: the name under which targets get X-Amzn-Mtls-Clientcert-Issuer."""
+    client_certificate_subject_name: str = ""
+    """HTTPS with client certificates verified: the name under which targets get X-Amzn-Mtls-Clientcert-Subject."""
+    client_certificate_validity_name: str = ""
+    """HTTPS with client certificates verified: the name under which targets get X-Amzn-Mtls-Clientcert-Validity."""
+
+    @property
+    def client_certificate_names(self) -> dict[str, str]:
+        """What the headers about client certificates are called, by the fact that they carry."""
+        return {
+            fact: getattr(self, _CLIENT_CERTIFICATE_FIELDS[fact]) or name
+            for fact, name in CLIENT_CERTIFICATE_HEADERS.items()
+        }
+
     @property
     def tls_names(self) -> tuple[str, str]:
         """What the headers with the TLS version and the cipher suite are called."""
@@ -112,22 +134,36 @@ RESPONSE_HEADERS: Final = {
 }
 """The fields of `ListenerSettings` that are headers of responses, and their names."""
 
-_CLIENT_CERTIFICATE_HEADERS: Final = (
-    "x_amzn_mtls_clientcert",
-    "x_amzn_mtls_clientcert_issuer",
-    "x_amzn_mtls_clientcert_leaf",
-    "x_amzn_mtls_clientcert_serial_number",
-    "x_amzn_mtls_clientcert_subject",
-    "x_amzn_mtls_clientcert_validity",
-)
+CLIENT_CERTIFICATE_HEADERS: Final = {
+    "pem_chain": "X-Amzn-Mtls-Clientcert",
+    "pem_leaf": "X-Amzn-Mtls-Clientcert-Leaf",
+    "serial_number": "X-Amzn-Mtls-Clientcert-Serial-Number",
+    "issuer": "X-Amzn-Mtls-Clientcert-Issuer",
+    "subject": "X-Amzn-Mtls-Clientcert-Subject",
+    "validity": "X-Amzn-Mtls-Clientcert-Validity",
+}
+"""What targets are told about a client's certificate, and under which names.
+
+Source: user guide, mutual-authentication.
+"""
+
+_CLIENT_CERTIFICATE_FIELDS: Final = {
+    "pem_chain": "client_certificate_name",
+    "pem_leaf": "client_certificate_leaf_name",
+    **{fact: f"client_certificate_{fact}_name" for fact in ("serial_number", "issuer", "subject", "validity")},
+}
 
 SPECS: Final = {
     "routing.http.response.server.enabled": Spec("server_header", flag),
     **{f"routing.http.response.{field}.header_value": Spec(field, header_value) for field in RESPONSE_HEADERS},
     "routing.http.request.x_amzn_tls_version.header_name": Spec("tls_version_name", header_name),
     "routing.http.request.x_amzn_tls_cipher_suite.header_name": Spec("tls_cipher_suite_name", header_name),
-    # Client certificates are not asked for, so these names are kept without effect.
-    **{f"routing.http.request.{header}.header_name": Spec("", header_name) for header in _CLIENT_CERTIFICATE_HEADERS},
+    **{
+        f"routing.http.request.{header.lower().replace('-', '_')}.header_name": Spec(
+            _CLIENT_CERTIFICATE_FIELDS[fact], header_name
+        )
+        for fact, header in CLIENT_CERTIFICATE_HEADERS.items()
+    },
 }
 
 FOREIGN: Final = {"tcp.": "Network Load Balancers"}

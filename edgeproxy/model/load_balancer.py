@@ -19,6 +19,8 @@ from edgeproxy.model.attributes import (
 )
 from edgeproxy.model.base import Model, sentences
 from edgeproxy.model.listener import Listener  # noqa: TC001 - the decoder reads the annotations
+from edgeproxy.model.mutual_authentication import VERIFY
+from edgeproxy.model.security_policy import POLICIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 MAX_LISTENERS = 50
 MAX_RULES = 100
 MAX_EXTRA_CERTIFICATES = 25
+MAX_VERIFYING_LISTENERS = 2
 MAX_ATTRIBUTE_VALUE = 1024
 
 FILE_SCHEME = "file://"
@@ -185,7 +188,22 @@ class LoadBalancer(Model, frozen=True, dict=True):
             "A listener with the specified port already exists.",
             "DuplicateListener",
         )
+        yield from self._policy_problems()
         yield from self._count_problems()
+
+    def _policy_problems(self) -> Iterator[ConfigError]:
+        """FIPS policies keep to themselves. Source: user guide, describe-ssl-policies; the sentence is ours."""
+        policies = [POLICIES.get(listener.effective_ssl_policy or "") for listener in self.listeners]
+        is_fips = {policy.is_fips for policy in policies if policy is not None}
+        for index, policy in enumerate(policies):
+            if len(is_fips) > 1 and policy is not None and policy.is_fips:
+                reason = (
+                    f"The FIPS policy '{policy.name}' cannot be combined with a policy that is not for FIPS on the "
+                    "other listeners of a load balancer"
+                )
+                yield ConfigError(
+                    f"Listeners[{index}].SslPolicy", policy.name, reason, code="InvalidConfigurationRequest"
+                )
 
     def _log_problems(self) -> Iterator[ConfigError]:
         """Logs need a bucket. Source: API reference, LoadBalancerAttribute."""
@@ -200,6 +218,8 @@ class LoadBalancer(Model, frozen=True, dict=True):
     def _count_problems(self) -> Iterator[ConfigError]:
         """Source: user guide, load-balancer-limits."""
         rules = sum(len(listener.rules) for listener in self.listeners)
+        asked = [listener.client_certificates for listener in self.listeners]
+        verifying = sum(mutual is not None and mutual.mode == VERIFY for mutual in asked)
         certificates = sum(max(0, len(listener.certificates) - 1) for listener in self.listeners)
         yield from validate.at_most(
             "Listeners",
@@ -221,4 +241,12 @@ class LoadBalancer(Model, frozen=True, dict=True):
             MAX_EXTRA_CERTIFICATES,
             "A load balancer can only have '{limit}' certificates besides the default ones; this one has {count}",
             code="TooManyCertificates",
+        )
+        yield from validate.at_most(
+            "Listeners",
+            verifying,
+            MAX_VERIFYING_LISTENERS,
+            "A load balancer can only have '{limit}' listeners with the mutual authentication mode 'verify'; "
+            "this one has {count}",
+            code="TooManyListeners",
         )

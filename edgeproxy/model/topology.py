@@ -17,6 +17,7 @@ from edgeproxy.model.load_balancer import LoadBalancer  # noqa: TC001 - the deco
 from edgeproxy.model.suggestion import closest
 from edgeproxy.model.target_group import TargetGroup  # noqa: TC001 - the decoder reads the annotations
 from edgeproxy.model.target_group_settings import MAX_TARGETS
+from edgeproxy.model.trust_store import MAX_TRUST_STORES, TrustStore, is_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,6 +39,8 @@ class Topology(Model, frozen=True, dict=True):
     """Each with its listeners and their rules."""
     target_groups: tuple[TargetGroup, ...] = ()
     """Each with its targets; actions name them by name or ARN."""
+    trust_stores: tuple[TrustStore, ...] = ()
+    """Whose certificates clients may present; listeners name them by name or ARN."""
     account_id: str = "000000000000"
     """Twelve digits, for ARNs."""
     region: str = "us-east-1"
@@ -75,6 +78,25 @@ class Topology(Model, frozen=True, dict=True):
             reason = f"Target group '{ref}' not found"
             raise ConfigError("", ref, reason, code="TargetGroupNotFound", suggestion=closest(ref, names))
         return found
+
+    def trust_store_arn(self, store: TrustStore) -> str:
+        """The trust store's ARN."""
+        return ids.trust_store_arn(self.account_id, self.region, store.name)
+
+    def trust_store(self, ref: str) -> TrustStore:
+        """The trust store that a name, an ARN or a path means; a path is a trust store without revocations.
+
+        Raises:
+            ConfigError: There is none; the path is empty, the code `TrustStoreNotFound`.
+        """
+        for store in self.trust_stores:
+            if ref in (store.name, self.trust_store_arn(store)):
+                return store
+        if is_path(ref):
+            return TrustStore(name="bundle", ca_certificates_bundle=ref)
+        names = [store.name for store in self.trust_stores]
+        reason = f"Trust store '{ref}' not found"
+        raise ConfigError("", ref, reason, code="TrustStoreNotFound", suggestion=closest(ref, names))
 
     def used_target_groups(self) -> tuple[TargetGroup, ...]:
         """The target groups that a listener or a rule forwards to, in the order of the file."""
@@ -115,7 +137,33 @@ class Topology(Model, frozen=True, dict=True):
             "A target group with the specified name already exists.",
             "DuplicateTargetGroupName",
         )
+        yield from self._trust_store_problems()
         yield from self._reference_problems()
+
+    def _trust_store_problems(self) -> Iterator[ConfigError]:
+        """Source: API reference, CreateTrustStore; user guide, load-balancer-limits."""
+        yield from validate.unique(
+            "TrustStores[{index}].Name",
+            [store.name for store in self.trust_stores],
+            "A trust store with the name '{key}' already exists",
+            "DuplicateTrustStoreName",
+        )
+        yield from validate.at_most(
+            "TrustStores",
+            len(self.trust_stores),
+            MAX_TRUST_STORES,
+            "An account can only have '{limit}' trust stores in a Region; this one has {count}",
+            code="TooManyTrustStores",
+        )
+        for index, load_balancer in enumerate(self.load_balancers):
+            for number, listener in enumerate(load_balancer.listeners):
+                mutual = listener.client_certificates
+                if mutual is not None and mutual.trust_store_arn:
+                    try:
+                        self.trust_store(mutual.trust_store_arn)
+                    except ConfigError as error:
+                        path = f"LoadBalancers[{index}].Listeners[{number}].MutualAuthentication.TrustStoreArn"
+                        yield error.at(path)
 
     def _reference_problems(self) -> Iterator[ConfigError]:
         """Source: user guide, load-balancer-limits; API reference, CreateListener errors."""

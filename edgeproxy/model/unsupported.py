@@ -27,7 +27,6 @@ KEYS = {
         "AuthenticateCognitoConfig": "logging users in with Cognito (AuthenticateCognitoConfig)",
         "JwtValidationConfig": "checking tokens (JwtValidationConfig)",
     },
-    "Listener": {"MutualAuthentication": "asking clients for certificates (MutualAuthentication)"},
     "TargetGroup": {"TargetControlPort": "the target optimizer (TargetControlPort)"},
 }
 

@@ -19,6 +19,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from edgeproxy.errors import ProtocolError
+from edgeproxy.protocol.desync import resembles_framing
 from edgeproxy.protocol.h2_fields import LENGTH, MALFORMED, PSEUDO, SPECIAL, FieldLine, fault_of
 from edgeproxy.protocol.h2_frames import ErrorCode, H2StreamError
 from edgeproxy.protocol.head_parser import parse_request_line
@@ -85,6 +86,9 @@ def _interpret_request(
         raise malformed("a pseudo-header stands behind a field")
     raw = section.encode("latin-1")
     parsed = memo.find(raw) or memo.compute(raw)
+    if any(resembles_framing(name) for name, _ in parsed.headers):
+        # HTTP/1's desync mitigation would close the target's connection behind it; here that serves other requests too.
+        raise ProtocolError(400, "a header's name resembles one that frames the body")
     if is_complete and parsed.body_length:
         raise malformed("the request ends without the body that its Content-Length states")
     return line, parsed

@@ -200,6 +200,8 @@ class Compiler:
                 settings=balancer.settings,
                 trace_ids=self._trace_ids,
                 tls_names=listener.settings.tls_names,
+                client_certificate_mode=listener.client_certificate_mode,
+                client_certificate_names=listener.settings.client_certificate_names,
                 on_dropped=self._dropped_names.warn,
             ),
             dialer=self._dialer,

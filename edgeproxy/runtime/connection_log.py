@@ -4,10 +4,10 @@
         - app/demo/98e3a879de9d6b42 198.51.100.57
 
 Time, client address and port, listener port, TLS protocol and cipher, handshake latency in seconds; subject, validity
-and serial number of the client's certificate, which is never asked for here; the verification's status, the
-connection's trace id as in field 30 of the access log, the key exchange group, the load balancer, its node's address.
-Fifteen fields; the last three are on real lines and not in the guide's samples. A handshake that failed has no latency,
-and nothing here can tell how far it came, so protocol and cipher are `-` as well.
+and serial number of the client's certificate (mutual TLS); the verification's status, the connection's trace id as in
+field 30 of the access log, the key exchange group, the load balancer, its node's address. Fifteen fields; the last
+three are on real lines and not in the guide's samples. A handshake that failed has no latency; how far it came is known
+where clients are asked for certificates, and elsewhere protocol and cipher are `-` as well.
 Source: user guide, load-balancer-connection-logs.
 """
 
@@ -16,18 +16,16 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from edgeproxy.runtime.access_log import escape
+
 if TYPE_CHECKING:
     import ssl
 
     from edgeproxy.runtime.client_facts import ClientFacts
     from edgeproxy.runtime.clock import Clock
     from edgeproxy.runtime.log_outlets import LogOutlet
-
-VERIFIED: Final = "Success"
-"""Also without any client certificate (observed)."""
-
-FAILED: Final = "Failed:UnmappedConnectionError"
-"""The guide's word for every failure that is not about a client certificate."""
+    from edgeproxy.runtime.server_tls import Handshake as FailedHandshake
+    from edgeproxy.runtime.tls_facts import TlsFacts
 
 NO_CERTIFICATE: Final = '"-" - -'
 
@@ -38,12 +36,21 @@ class Handshake(NamedTuple):
     protocol: str = "-"
     cipher: str = "-"
     latency: str = "-"
+    certificate: str = NO_CERTIFICATE
     status: str = "-"
     key_exchange: str = "-"
 
+    @classmethod
+    def of(cls, facts: TlsFacts, latency: str = "-") -> Handshake:
+        """The same facts, as the line has them."""
+        certificate = NO_CERTIFICATE
+        shown = facts.client_certificate
+        if shown is not None:
+            certificate = f'"{escape(shown.subject)}" {shown.validity} {shown.serial_number}'
+        return cls(facts.protocol, facts.cipher, latency, certificate, facts.verify_status, facts.key_exchange)
+
 
 PLAIN: Final = Handshake()
-UNFINISHED: Final = Handshake(status=FAILED)
 
 
 def render(
@@ -60,7 +67,7 @@ def render(
     second, microseconds = divmod(round(moment * 1e6), 1_000_000)
     return (
         f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(second))}.{microseconds:06d}Z {client[0]} {client[1]} {port} "
-        f"{handshake.protocol} {handshake.cipher} {handshake.latency} {NO_CERTIFICATE} {handshake.status} "
+        f"{handshake.protocol} {handshake.cipher} {handshake.latency} {handshake.certificate} {handshake.status} "
         f"{trace_id} {handshake.key_exchange} {load_balancer} {node_address}\n"
     )
 
@@ -97,13 +104,13 @@ class ConnectionLog:
         facts = connection.tls_facts
         if facts is not None:
             latency = max(self._clock.now() - connection.established, 0.0)
-            handshake = Handshake(facts.protocol, facts.cipher, f"{latency:.3f}", VERIFIED, facts.key_exchange)
+            handshake = Handshake.of(facts, f"{latency:.3f}")
         client = (connection.source_ip, connection.source_port)
         self._write(client, handshake, connection.trace_id, connection.node_address)
 
-    def failed(self, client: tuple[str, int], trace_id: str, node_address: str) -> None:
+    def failed(self, failed: FailedHandshake) -> None:
         """A handshake came to nothing."""
-        self._write(client, UNFINISHED, trace_id, node_address)
+        self._write(failed.client, Handshake.of(failed.facts), failed.trace_id, failed.node_address)
 
     def _write(self, client: tuple[str, int], handshake: Handshake, trace_id: str, node_address: str) -> None:
         write = self._outlet.write

@@ -49,7 +49,7 @@ class GroupHealthChecker:
         state: TargetGroupState,
         *,
         time_scale: float,
-        target_context: Callable[[], ssl.SSLContext],
+        target_context: Callable[[TargetGroup], ssl.SSLContext],
         on_moved: Callable[[TargetState], None],
         run: Callable[[Probe], Awaitable[CheckResult]] = run_probe,
         resolve_name: Resolve = resolve,
@@ -61,7 +61,7 @@ class GroupHealthChecker:
         Args:
             state: The group.
             time_scale: Every duration times this.
-            target_context: Gives the TLS context for HTTPS checks.
+            target_context: Gives the TLS context for a group's HTTPS checks.
             on_moved: Is told when a target's name has come to mean another address.
             run: Runs a probe.
             resolve_name: Gives the addresses of a name.
@@ -94,7 +94,7 @@ class GroupHealthChecker:
         self._load_balancer = load_balancer
         self._matcher = HttpCodeMatcher.parse(group.matcher.http_code or _DEFAULT_MATCHER)
         is_tls = group.effective_health_check_protocol == "HTTPS"
-        self._tls = (self._tls or self._target_context()) if is_tls else None
+        self._tls = self._target_context(group) if is_tls else None
         for key in [key for key in self._watches if key not in self._state.targets]:
             gone = self._watches.pop(key)
             self._stop(gone)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import functools
+import logging
 import socket
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from edgeproxy.errors import BindError
 from edgeproxy.runtime.client_connection import ClientConnection
-from edgeproxy.runtime.tls_accept import TlsAccept
 
 if TYPE_CHECKING:
-    import ssl
+    from collections.abc import Callable
 
     from edgeproxy.exchange.context import ExchangeContext
     from edgeproxy.protocol.memo import Memo
@@ -21,7 +20,9 @@ if TYPE_CHECKING:
     from edgeproxy.runtime.connection_log import ConnectionLog
     from edgeproxy.runtime.h2_client_connection import H2ClientConnection
     from edgeproxy.runtime.metrics import LoadBalancerCounters
-    from edgeproxy.runtime.tls import ListenerTls
+    from edgeproxy.runtime.server_tls import Handshake, ServerTls
+
+_log = logging.getLogger("edgeproxy")
 
 BACKLOG: Final = 2048
 """Connections that the kernel keeps for us until we accept them."""
@@ -59,6 +60,7 @@ class ListenerSocket:
         connection_log: Gets a line per connection.
         connections: The open client connections.
         handshakes: Those whose TLS handshake is not over.
+        handshake_seconds: How long one may take.
     """
 
     def __init__(
@@ -67,7 +69,7 @@ class ListenerSocket:
         load_balancer: str,
         port: int,
         connection_log: ConnectionLog,
-        tls: ListenerTls | None,
+        tls: ServerTls | None,
         context: ExchangeContext,
         counters: LoadBalancerCounters,
         memo: Memo[RequestFields],
@@ -84,8 +86,9 @@ class ListenerSocket:
         self.client_keep_alive = client_keep_alive
         self.time_scale = time_scale
         self.is_draining = False
+        self.handshake_seconds = max(HANDSHAKE_SECONDS * time_scale, 1.0)
         self.connections: set[ClientConnection | H2ClientConnection] = set()
-        self.handshakes: set[TlsAccept] = set()
+        self.handshakes: set[Handshake] = set()
         self.connection_log = connection_log
         self._memo = memo
         self._sockets: list[socket.socket] = []
@@ -110,7 +113,7 @@ class ListenerSocket:
             host, port = sock.getsockname()[:2]
             self.addresses.append((host, port))
 
-    async def prepare(self, tls: ListenerTls | None) -> None:
+    async def prepare(self, tls: ServerTls | None) -> None:
         """Gets ready to accept with this TLS; everything that may fail happens here, and nothing is visible yet.
 
         Each set of servers has its own copies of the sockets, so the kernel's queue outlives a change and no client is
@@ -123,10 +126,15 @@ class ListenerSocket:
         if self._servers and tls is self.tls:
             return
         self._next_tls = tls
+        if self._servers and tls is not None and tls.shares_sockets_with(self.tls):
+            return
+        make: Callable[[], asyncio.Protocol] = (
+            self._connection if tls is None else tls.server_side(self, self._connection)
+        )
         try:
             for sock in self._sockets:
                 server = await asyncio.get_running_loop().create_server(
-                    self._connection if tls is None else functools.partial(self._tls_connection, tls.context),
+                    make,
                     sock=sock.dup(),
                     backlog=ACCEPTS_IN_A_ROW,
                     start_serving=False,
@@ -141,13 +149,16 @@ class ListenerSocket:
         for server in self._prepared:
             server.close()
         self._prepared.clear()
+        self._next_tls = self.tls
 
     async def serve(self) -> None:
         """Accepts as prepared from now on."""
+        self.tls = self._next_tls
+        if self.tls is not None:
+            self.tls.activate()
         if not self._prepared:
             return
         before, self._servers, self._prepared = self._servers, self._prepared, []
-        self.tls = self._next_tls
         for server in self._servers:
             await server.start_serving()
         for sock in self._sockets:
@@ -157,9 +168,6 @@ class ListenerSocket:
 
     def _connection(self) -> ClientConnection:
         return ClientConnection(self, self._memo)
-
-    def _tls_connection(self, context: ssl.SSLContext) -> TlsAccept:
-        return TlsAccept(self, self._connection(), context, max(HANDSHAKE_SECONDS * self.time_scale, 1.0))
 
     def stop_accepting(self) -> None:
         """Closes the listening sockets; connections go on."""
@@ -200,12 +208,14 @@ class ListenerSocket:
         if self.is_draining:
             connection.drain()
 
-    def on_handshake_failed(self, handshake: TlsAccept) -> None:
-        """A client connected, and could not agree on TLS with us, left, or fell silent."""
+    def on_handshake_failed(self, handshake: Handshake) -> None:
+        """A client was refused for its certificate, or could not agree on TLS with us, left, or fell silent."""
         self.counters.new_connections += 1
         self.counters.client_tls_negotiation_errors += 1
         if self.connection_log.is_on:
-            self.connection_log.failed(handshake.client, handshake.trace_id, handshake.node_address)
+            self.connection_log.failed(handshake)
+        if handshake.reason:
+            _log_refusal(f"{self.protocol}:{self.port}", handshake)
 
     def on_closed(self, connection: ClientConnection | H2ClientConnection) -> None:
         """A client connection is gone."""
@@ -215,6 +225,18 @@ class ListenerSocket:
 
     def __repr__(self) -> str:
         return f"<ListenerSocket {self.protocol}:{self.port} at {self.addresses} connections={len(self.connections)}>"
+
+
+def _log_refusal(listener: str, handshake: Handshake) -> None:
+    facts = handshake.facts
+    subject = f" ({facts.client_certificate.subject})" if facts.client_certificate is not None else ""
+    status, reason = facts.verify_status.partition(":")[2], handshake.reason
+    _log.info(
+        "Listener %s refused the client %s:%d%s: %s",
+        *(listener, *handshake.client, subject),
+        status if reason == status else f"{status}, {reason}",
+        extra={"event": "tls_refused"},
+    )
 
 
 def _bind(bind: Bind) -> list[socket.socket]:

@@ -12,7 +12,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from edgeproxy.balancing.anomaly import EVALUATION_SECONDS
-from edgeproxy.errors import ConfigError, EdgeProxyError
+from edgeproxy.errors import EdgeProxyError
 from edgeproxy.model import ids
 from edgeproxy.model.topology import Topology
 from edgeproxy.protocol.h1_server import request_fields_memo
@@ -23,21 +23,23 @@ from edgeproxy.runtime.health_checker import GroupHealthChecker
 from edgeproxy.runtime.listener import Bind, ListenerSocket
 from edgeproxy.runtime.log_outlets import LogOutlets
 from edgeproxy.runtime.metrics import Metrics
+from edgeproxy.runtime.policy_shortfalls import PolicyShortfalls
 from edgeproxy.runtime.request_ring import RequestRing
 from edgeproxy.runtime.resolver import Resolve, resolve
+from edgeproxy.runtime.server_tls import ServerTls, server_tls, tls_parts
 from edgeproxy.runtime.status import ListenerStatus, ProxyState, TargetGroupStatus, TargetStatus
 from edgeproxy.runtime.target_pool import TargetPools
-from edgeproxy.runtime.tls import CertificateLocator, ListenerTls, target_context
+from edgeproxy.runtime.target_tls import TargetTls
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable, Mapping
 
     from edgeproxy.balancing.group import TargetGroupState
     from edgeproxy.balancing.target_state import TargetState
-    from edgeproxy.model.listener import Listener
     from edgeproxy.model.target_group import TargetGroup
     from edgeproxy.runtime.access_log import AccessLog
+    from edgeproxy.runtime.certificate_choice import CertificateLocator
+    from edgeproxy.runtime.trust_store import TrustStoreLocator
 
 __all__ = ["Bind", "EdgeProxy", "ProxyState"]
 
@@ -54,6 +56,7 @@ class EdgeProxy:
         self,
         *,
         certificates: CertificateLocator | None = None,
+        trust_stores: TrustStoreLocator | None = None,
         binds: Mapping[int, Bind] | None = None,
         time_scale: float = 1.0,
         access_log: AccessLog | None = None,
@@ -67,6 +70,7 @@ class EdgeProxy:
 
         Args:
             certificates: Finds the files behind `CertificateArn`; needed for HTTPS listeners.
+            trust_stores: Finds the files of trust stores; needed for listeners that verify clients.
             binds: Where declared ports are really bound; one that is not named is bound as declared, on all interfaces.
             time_scale: Every duration of the load balancer times this.
             access_log: Gets a line per request; closed by whoever made it.
@@ -78,6 +82,7 @@ class EdgeProxy:
             resolve_name: Gives the addresses of targets that are registered by name.
         """
         self._certificates = certificates
+        self._trust_stores = trust_stores
         self._binds = dict(binds or {})
         self._time_scale = time_scale
         self._clock = clock or Clock()
@@ -93,7 +98,8 @@ class EdgeProxy:
         self._leaving: list[ListenerSocket] = []
         self._groups: dict[str, TargetGroupState] = {}
         self._checkers: dict[str, GroupHealthChecker] = {}
-        self._target_tls: ssl.SSLContext | None = None
+        self._target_tls = TargetTls()
+        self._shortfalls = PolicyShortfalls()
         self._certificates_checked = 0.0
         self._anomalies_evaluated = 0.0
         self._compiled: Compiled | None = None
@@ -139,7 +145,7 @@ class EdgeProxy:
         """
         async with self._applying:
             compiled = self._compiler.compile(topology, self._groups)
-            tls = {key: self._tls_for(key, wanted) for key, wanted in compiled.listeners.items()}
+            tls = {key: self._tls_for(key, wanted, topology) for key, wanted in compiled.listeners.items()}
             opened = await self._open_new(compiled, tls)
             await self._commit(compiled, opened)
 
@@ -222,20 +228,27 @@ class EdgeProxy:
 
     # ---- applying
 
-    def _tls_for(self, key: ListenerKey, wanted: CompiledListener) -> ListenerTls | None:
+    def _tls_for(self, key: ListenerKey, wanted: CompiledListener, topology: Topology) -> ServerTls | None:
         """The listener's TLS: the one in use if nothing about it was changed."""
         if wanted.listener.protocol != "HTTPS":
             return None
         live = self._listeners.get(key)
         running = self._compiled.listeners.get(key) if self._compiled is not None else None
-        if live is not None and running is not None and _tls_parts(running.listener) == _tls_parts(wanted.listener):
+        parts = tls_parts(wanted.listener, topology)
+        if live is not None and running is not None and tls_parts(running.listener, self.topology) == parts:
             return live.tls
-        if self._certificates is None:
-            raise ConfigError("Certificates", None, "This proxy was given no way to find certificates.")
-        return ListenerTls(wanted.listener, self._certificates)
+        tls = server_tls(
+            wanted.listener,
+            topology,
+            certificates=self._certificates,
+            trust_stores=self._trust_stores,
+            before=live.tls if live is not None else None,
+        )
+        self._shortfalls.tell(tls)
+        return tls
 
     async def _open_new(
-        self, compiled: Compiled, tls: Mapping[ListenerKey, ListenerTls | None]
+        self, compiled: Compiled, tls: Mapping[ListenerKey, ServerTls | None]
     ) -> dict[ListenerKey, ListenerSocket]:
         """The listeners that are not open yet, bound but not known to anybody, and all prepared; all or none."""
         opened: dict[ListenerKey, ListenerSocket] = {}
@@ -290,6 +303,7 @@ class EdgeProxy:
             await listener.serve()
 
     def _update_groups(self, compiled: Compiled) -> None:
+        self._target_tls.update(compiled.topology)
         for name in [name for name in self._groups if name not in compiled.groups]:
             gone = self._groups[name]
             for target in (*gone.targets.values(), *gone.draining.values()):
@@ -305,7 +319,7 @@ class EdgeProxy:
             )
             for target in change.removed:
                 self._pools.drain(target)
-            tls = self._tls_to_targets() if group.protocol == "HTTPS" else None
+            tls = self._target_tls.context(group) if group.protocol == "HTTPS" else None
             balancer = compiled.topology.load_balancer_of(group)
             # Where no load balancer uses the group any more, nobody will ask for its idle connections.
             idle_timeout = 0 if balancer is None else balancer.settings.idle_timeout_seconds * self._time_scale
@@ -335,18 +349,13 @@ class EdgeProxy:
             checker = self._checkers[state.name] = GroupHealthChecker(
                 state,
                 time_scale=self._time_scale,
-                target_context=self._tls_to_targets,
+                target_context=self._target_tls.context,
                 on_moved=self._on_moved,
                 resolve_name=self._resolve,
                 on_checked=self._logs.on_checked,
                 epoch=self._logs.epoch,
             )
         return checker
-
-    def _tls_to_targets(self) -> ssl.SSLContext:
-        if self._target_tls is None:
-            self._target_tls = target_context()
-        return self._target_tls
 
     def _on_moved(self, target: TargetState) -> None:
         """Idle connections lead to the old address."""
@@ -386,9 +395,3 @@ class EdgeProxy:
 
     def __repr__(self) -> str:
         return f"<EdgeProxy {self.state.value} {list(self._listeners.values())}>"
-
-
-def _tls_parts(listener: Listener) -> tuple[object, ...]:
-    """What of a listener its TLS is made of. Certificate files of one's own do not depend on the hosts."""
-    is_made_here = not all(each.is_file for each in listener.certificates)
-    return listener.certificates, listener.effective_ssl_policy, listener.named_hosts if is_made_here else ()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
 from edgeproxy.errors import ConfigError
 
@@ -53,6 +53,7 @@ class ServerCertificate:
         hash_bits: Strength of the hash in the signature; 0 where the signature scheme names none.
         not_before: Start of validity, aware.
         not_after: End of validity, aware.
+        der: The certificate itself.
     """
 
     files: CertificateFiles
@@ -62,6 +63,7 @@ class ServerCertificate:
     hash_bits: int
     not_before: datetime
     not_after: datetime
+    der: bytes = b""
 
     def is_valid(self, now: datetime) -> bool:
         """Whether `now` lies in its validity."""
@@ -108,6 +110,7 @@ def read_server_certificate(files: CertificateFiles) -> ServerCertificate:
         hash_bits=_hash_bits(leaf),
         not_before=leaf.not_valid_before_utc,
         not_after=leaf.not_valid_after_utc,
+        der=leaf.public_bytes(Encoding.DER),
     )
 
 

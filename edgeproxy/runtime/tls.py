@@ -1,18 +1,13 @@
-"""TLS: what a listener presents to clients, and how targets are spoken to.
-
-How a certificate is chosen (user guide, https-listener-certificates):
-
-* The first certificate of a listener is its default; the others are its list. Only the list is searched by the name
-  that the client sent (SNI); the default takes part when it was added to the list as well.
-* No name, or nothing in the list matches: the default is presented. A handshake never fails for its name.
-* A literal name goes before a wildcard (the page does not say); `*` stands for exactly one leftmost label.
-* Several match: ECDSA goes before RSA if the client can use it, then `ServerCertificate.strength`. Python cannot see
-  what the client can use, so the best ECDSA and the best RSA certificate share one context and OpenSSL chooses.
+"""TLS towards clients with Python's own `ssl`: every listener that does not ask for client certificates.
 
 How it is done: the server socket holds one `SSLContext` for its whole life, because asyncio cannot swap it. OpenSSL
 asks its SNI callback at every handshake, also when the client sent no name, and the callback puts the right context in
-place. So new certificate files need no new socket: `reload_if_changed` builds all contexts aside and swaps one
-reference.
+place (see `certificate_choice`). So new certificate files need no new socket.
+
+Sessions: OpenSSL seals tickets with keys of the context that the socket holds, and keeps session ids there. So sessions
+outlive a reload of the files and, because a `ListenerTls` can take over its predecessor's context, a change of the
+configured certificates. They end with the process and with a change of the policy: Python can neither read nor set the
+keys.
 
 A known wart: TLS 1.3 hides from Python which of an ECDSA and RSA pair was used; logs then name the ECDSA one, which
 OpenSSL takes whenever the client can.
@@ -20,115 +15,43 @@ OpenSSL takes whenever the client can.
 
 from __future__ import annotations
 
-import logging
+import functools
 import ssl
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from edgeproxy.errors import ConfigError
+from edgeproxy.runtime.certificate_choice import CertificateLocator, ListenerCertificates, Presented
 from edgeproxy.runtime.connection_log import key_exchange
-from edgeproxy.runtime.security_policy import EVERY_TLS12_SUITE, TLS13, limit_versions, security_policy, set_suites
-from edgeproxy.runtime.server_certificate import (
-    CertificateFiles,
-    ServerCertificate,
-    best_by_name,
-    read_server_certificate,
-)
+from edgeproxy.runtime.security_policy import configure, python_ssl, security_policy, shortfalls
+from edgeproxy.runtime.server_certificate import CertificateFiles, ServerCertificate
+from edgeproxy.runtime.tls_accept import TlsAccept
+from edgeproxy.runtime.tls_facts import SESSION_REUSED, TlsFacts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    import asyncio
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from edgeproxy.model.listener import Certificate, Listener
-    from edgeproxy.runtime.security_policy import SecurityPolicy
+    from edgeproxy.model.listener import Listener
+    from edgeproxy.model.security_policy import SecurityPolicy
+    from edgeproxy.runtime.client_connection import ClientConnection
+    from edgeproxy.runtime.server_tls import Accepts
 
-__all__ = ["CertificateFiles", "CertificateLocator", "ListenerTls", "TlsFacts", "target_context"]
+__all__ = ["CertificateFiles", "CertificateLocator", "ListenerTls", "TlsFacts"]
 
 ALPN_PROTOCOLS: Final = ["h2", "http/1.1"]
-SESSION_REUSED: Final = "session-reused"
-"""The access log's word in place of a certificate on resumption (user guide, load-balancer-access-logs)."""
-
-_logger = logging.getLogger(__name__)
-
-
-class CertificateLocator(Protocol):
-    """Knows the files behind the name of a certificate."""
-
-    def locate(self, certificate: Certificate, hosts: Sequence[str] = ()) -> CertificateFiles:
-        """The files of a certificate.
-
-        Args:
-            certificate: What the configuration says.
-            hosts: Names that clients will ask this listener for; a certificate made on the spot covers them.
-
-        Raises:
-            ConfigError: Nothing usable is known under that name; `path` is relative to the certificate.
-        """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TlsFacts:
-    """What the access log says about a TLS connection (user guide, load-balancer-access-logs).
-
-    Attributes:
-        protocol: `TLSv1.2`, `TLSv1.3`, ...
-        cipher: OpenSSL's name of the suite.
-        domain_name: The name the client sent; `-` if it sent none, or if no certificate of the list matched.
-        certificate_arn: The certificate presented, or `session-reused`.
-        key_exchange: The group that the keys were agreed in; `-` where Python cannot tell.
-    """
-
-    protocol: str
-    cipher: str
-    domain_name: str
-    certificate_arn: str
-    key_exchange: str = "-"
-
-
-class _Presented:
-    """A context and the one or two certificates (ECDSA first) that it presents."""
-
-    __slots__ = ("certificates", "context")
-
-    def __init__(self, certificates: tuple[ServerCertificate, ...], context: ssl.SSLContext) -> None:
-        self.certificates = certificates
-        self.context = context
-
-    def arn(self, cipher: str) -> str:
-        """The certificate that a suite implies; TLS 1.3 suites imply none, see the top of this file."""
-        is_rsa = cipher not in TLS13 and "ECDSA" not in cipher
-        return self.certificates[-1 if is_rsa else 0].files.arn
 
 
 class _ServerSide(ssl.SSLObject):
     """An SSL object that remembers what the SNI callback decided."""
 
     server_name: str | None = None
-    presented: _Presented | None = None
+    presented: Presented[ssl.SSLContext] | None = None
 
 
 class _ServerContext(ssl.SSLContext):
     sslobject_class = _ServerSide
-
-
-class _Choices:
-    """Everything a listener can present, by name. Built whole, never changed."""
-
-    __slots__ = ("_by_name", "_by_parent", "default")
-
-    def __init__(self, default: _Presented, by_name: dict[str, _Presented], by_parent: dict[str, _Presented]) -> None:
-        self.default = default
-        self._by_name = by_name
-        self._by_parent = by_parent
-
-    def named(self, server_name: str) -> _Presented | None:
-        """What the list has for a name, or None."""
-        name = server_name.lower()
-        found = self._by_name.get(name)
-        if found is None and self._by_parent:
-            found = self._by_parent.get(name.partition(".")[2])
-        return found
 
 
 class ListenerTls:
@@ -136,6 +59,7 @@ class ListenerTls:
 
     Attributes:
         context: For `loop.create_server(ssl=...)`. It stays the same object when certificates are replaced.
+        policy: What clients may use.
     """
 
     def __init__(
@@ -144,51 +68,52 @@ class ListenerTls:
         locator: CertificateLocator,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        before: object = None,
     ) -> None:
-        """Reads the listener's certificates.
+        """Reads the listener's certificates; nothing of `before` changes until `activate`.
+
+        Args:
+            listener: What is asked for.
+            locator: Finds the files.
+            now: The time.
+            before: What the listener uses now. With the same policy its context, and the sessions with it, are kept.
 
         Raises:
             ConfigError: The policy is unknown or a certificate cannot be used; `path` is relative to the listener.
         """
-        self._port = listener.port
-        self._hosts = listener.named_hosts
-        self._certificates = listener.certificates
-        self._locator = locator
-        self._now = now
-        self._policy = security_policy(listener.ssl_policy)
-        located = self._locate()
-        self._seen = _stamps(located)
-        self._choices = self._build(located)
-        self.context = self._choices.default.context
+        self.policy = security_policy(listener.ssl_policy)
+        self._certificates = ListenerCertificates(listener, locator, _Contexts(self.policy), now)
+        if isinstance(before, ListenerTls) and before.policy == self.policy:
+            self.context: ssl.SSLContext = before.context
+        else:
+            self.context = self._certificates.choices.default.context
+            self.activate()
+
+    def activate(self) -> None:
+        """Decides from now on what the handshakes of `context` present."""
         self.context.sni_callback = self._on_client_hello
 
+    def shares_sockets_with(self, other: object) -> bool:
+        """The servers that were made for the other one present what this one decides, once it is activated."""
+        return isinstance(other, ListenerTls) and other.context is self.context
+
+    def server_side(self, listener: Accepts, make: Callable[[], ClientConnection]) -> Callable[[], asyncio.Protocol]:
+        """See `ServerTls`."""
+        return lambda: TlsAccept(listener, make(), self.context)
+
+    def shortfalls(self) -> str:
+        """What Python and OpenSSL make otherwise than the policy says, in a sentence; "" if nothing."""
+        return shortfalls(self.policy, python_ssl(self._certificates.choices.default.context))
+
     def reload_if_changed(self) -> bool:
-        """Looks at the certificate files and takes new ones for new connections.
+        """See `ListenerCertificates`."""
+        return self._certificates.reload_if_changed()
 
-        A file that cannot be used, such as one half written, leaves everything as it was and is warned about once.
-
-        Returns:
-            Whether other certificates are presented from now on.
-        """
-        seen = {path: _stamp(path) for path in self._seen}
-        if seen == self._seen:
-            return False
-        self._seen = seen
-        try:
-            located = self._locate()
-            stamps = _stamps(located)  # before reading: what is written meanwhile is seen as a change next time
-            self._choices = self._build(located)
-        except ConfigError as error:
-            _logger.warning("Listener %d keeps its certificates: %s", self._port, error)
-            return False
-        self._seen = stamps
-        return True
-
-    def describe(self, ssl_object: ssl.SSLObject) -> TlsFacts:
+    def describe(self, ssl_object: Any) -> TlsFacts:
         """The facts of a finished handshake; `ssl_object` is `transport.get_extra_info("ssl_object")`."""
         assert isinstance(ssl_object, _ServerSide)
         cipher = (ssl_object.cipher() or ("-",))[0]
-        presented = ssl_object.presented or self._choices.default
+        presented = ssl_object.presented or self._certificates.choices.default
         return TlsFacts(
             protocol=ssl_object.version() or "-",
             cipher=cipher,
@@ -199,7 +124,7 @@ class ListenerTls:
 
     def _on_client_hello(self, ssl_object: ssl.SSLObject, server_name: str | None, _: ssl.SSLContext) -> None:
         # hot path: once a handshake
-        choices = self._choices
+        choices = self._certificates.choices
         presented = choices.named(server_name) if server_name else None
         if isinstance(ssl_object, _ServerSide):
             ssl_object.server_name = server_name if presented else None
@@ -208,61 +133,23 @@ class ListenerTls:
         if ssl_object.context is not context:
             ssl_object.context = context
 
-    def _locate(self) -> list[CertificateFiles]:
-        if not self._certificates:
-            raise ConfigError("Certificates", None, "A certificate must be specified for HTTPS listeners")
-        located = []
-        for index, certificate in enumerate(self._certificates):
-            try:
-                located.append(self._locator.locate(certificate, self._hosts))
-            except ConfigError as error:
-                raise error.at(f"Certificates[{index}]") from error
-        return located
 
-    def _build(self, located: list[CertificateFiles]) -> _Choices:
-        certificates = []
-        for index, files in enumerate(located):
-            try:
-                certificates.append(read_server_certificate(files))
-            except ConfigError as error:
-                raise error.at(f"Certificates[{index}]") from error
-        contexts: dict[tuple[CertificateFiles, ...], _Presented] = {}
+class _Contexts:
+    """Makes contexts; implements `ContextMaker`."""
 
-        def presenting(chosen: tuple[ServerCertificate, ...]) -> _Presented:
-            key = tuple(certificate.files for certificate in chosen)
-            if key not in contexts:
-                contexts[key] = _Presented(chosen, _server_context(self._policy, chosen))
-            return contexts[key]
+    def __init__(self, policy: SecurityPolicy) -> None:
+        self._policy = policy
 
-        default = presenting((certificates[0],))
-        chosen = best_by_name(certificates[1:], self._now())
-        return _Choices(
-            default,
-            {name: presenting(best) for name, best in chosen.items() if not name.startswith("*.")},
-            {name[2:]: presenting(best) for name, best in chosen.items() if name.startswith("*.")},
-        )
+    def files(self) -> Iterable[Path]:
+        return ()
 
-
-def target_context() -> ssl.SSLContext:
-    """The context for connections to HTTPS targets and HTTPS health checks.
-
-    The load balancer does not validate a target's certificate: self-signed, expired and wrong names are all accepted
-    (user guide, load-balancer-target-groups). The versions and suites are those of ELBSecurityPolicy-TLS13-1-0-2021-06,
-    which a TLS 1.3 listener policy implies for targets (user guide, describe-ssl-policies); the page has older listener
-    policies leave out TLS 1.3. No client certificate is presented, and whoever connects passes `server_hostname=""` so
-    that no name is sent.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    limit_versions(context, ("TLSv1.3", "TLSv1.2", "TLSv1.1", "TLSv1"))
-    set_suites(context, TLS13 + EVERY_TLS12_SUITE, is_legacy=True)
-    return context
+    def maker(self) -> Callable[[tuple[ServerCertificate, ...]], ssl.SSLContext]:
+        return functools.partial(_server_context, self._policy)
 
 
 def _server_context(policy: SecurityPolicy, certificates: tuple[ServerCertificate, ...]) -> ssl.SSLContext:
     context = _ServerContext(ssl.PROTOCOL_TLS_SERVER)
-    policy.configure(context)
+    configure(context, policy)
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
     context.set_alpn_protocols(ALPN_PROTOCOLS)
     for certificate in certificates:
@@ -279,17 +166,3 @@ def _load(context: ssl.SSLContext, files: CertificateFiles) -> None:
         raise ConfigError(
             "CertificateArn", str(files.chain), f"OpenSSL cannot use the certificate in '{files.chain}': {reason}."
         ) from error
-
-
-def _stamps(located: list[CertificateFiles]) -> dict[Path, tuple[int, int, int] | None]:
-    paths = (path for files in located for path in (files.chain, files.key) if path is not None)
-    return {path: _stamp(path) for path in paths}
-
-
-def _stamp(path: Path) -> tuple[int, int, int] | None:
-    """What changes when a file is written or replaced; None while it is missing."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino

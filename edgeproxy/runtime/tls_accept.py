@@ -18,11 +18,14 @@ import asyncio.sslproto
 import sys
 from typing import TYPE_CHECKING, Any, cast
 
+from edgeproxy.runtime.tls_facts import UNFINISHED
+
 if TYPE_CHECKING:
     import ssl
 
     from edgeproxy.runtime.client_connection import ClientConnection
-    from edgeproxy.runtime.listener import ListenerSocket
+    from edgeproxy.runtime.server_tls import Accepts
+    from edgeproxy.runtime.tls_facts import TlsFacts
 
 
 class TlsAccept(asyncio.Protocol):  # hot path: once a connection
@@ -31,21 +34,20 @@ class TlsAccept(asyncio.Protocol):  # hot path: once a connection
     Attributes:
         client: The address and port at the other end; only there for the connection log.
         node_address: The load balancer's own address on this connection; only there for the connection log.
+        reason: Why a client was refused: nothing here can tell.
     """
 
-    __slots__ = ("_connection", "_context", "_listener", "_timeout", "_transport", "client", "node_address")
+    __slots__ = ("_connection", "_context", "_listener", "_transport", "client", "node_address", "reason")
 
-    def __init__(
-        self, listener: ListenerSocket, connection: ClientConnection, context: ssl.SSLContext, timeout: float
-    ) -> None:
-        """`connection` gets the decrypted bytes; `timeout` is the handshake's, in seconds."""
+    def __init__(self, listener: Accepts, connection: ClientConnection, context: ssl.SSLContext) -> None:
+        """`connection` gets the decrypted bytes."""
         self._listener = listener
         self._connection = connection
         self._context = context
-        self._timeout = timeout
         self._transport: asyncio.Transport | None = None
         self.client = ("-", 0)
         self.node_address = "-"
+        self.reason = ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """TCP is there; the handshake begins."""
@@ -59,7 +61,12 @@ class TlsAccept(asyncio.Protocol):  # hot path: once a connection
         done: asyncio.Future[None] = loop.create_future()
         done.add_done_callback(self._on_done)
         layer = tls_layer(loop)(
-            loop, self._connection, self._context, done, server_side=True, ssl_handshake_timeout=self._timeout
+            loop,
+            self._connection,
+            self._context,
+            done,
+            server_side=True,
+            ssl_handshake_timeout=self._listener.handshake_seconds,
         )
         self._transport.set_protocol(layer)
         layer.connection_made(self._transport)
@@ -79,6 +86,11 @@ class TlsAccept(asyncio.Protocol):  # hot path: once a connection
                 self._listener.on_handshake_failed(self)
         if has_failed and self._transport is not None:
             self._transport.abort()
+
+    @property
+    def facts(self) -> TlsFacts:
+        """How far it came is not known."""
+        return UNFINISHED
 
     @property
     def trace_id(self) -> str:

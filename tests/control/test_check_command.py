@@ -6,6 +6,7 @@ import pytest
 
 from edgeproxy.control.check_command import check_file, summary
 from edgeproxy.control.exit_codes import ExitCode
+from tests.helpers.client_authority import ClientAuthority
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,3 +80,40 @@ def test_a_certificate_that_run_could_not_use_is_a_mistake(file: Path, capsys: p
     assert line.startswith(f"{file}:6:64: LoadBalancers[0].Listeners[0].Certificates[1].CertificateArn: ")
     assert "missing.pem" in line
     assert ["edgeproxy.yaml"] == [each.name for each in file.parent.iterdir()], "a check makes nothing"
+
+
+def verifying(file: Path, store: str, *, arn: str = "clients") -> list[str]:
+    https = (
+        "Protocol: HTTPS\n        Certificates: [{CertificateArn: dev}]\n"
+        f"        MutualAuthentication: {{Mode: verify, TrustStoreArn: {arn}}}\n"
+    )
+    file.write_text(f"{GOOD.replace('Protocol: HTTP', https, 1)}{store}")
+    return file.read_text().splitlines()
+
+
+def test_a_trust_store_that_run_could_not_use_is_a_mistake(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (file.parent / "ca.pem").write_bytes(b"nothing")
+    lines = verifying(file, "TrustStores: [{Name: clients, CaCertificatesBundle: ca.pem}]\n")
+    outcome = check_file(file)
+    *_, line = capsys.readouterr().out.splitlines()
+
+    assert ExitCode.NOT_FINE == outcome
+    assert line.startswith(f"{file}:{len(lines)}:")
+    assert line.endswith(f" TrustStores[0].CaCertificatesBundle: '{file.parent / 'ca.pem'}' holds no PEM certificate.")
+
+
+def test_a_bundle_that_a_listener_names_itself_is_looked_at_too(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    verifying(file, "", arn="missing.pem")
+    outcome = check_file(file)
+    *_, line = capsys.readouterr().out.splitlines()
+
+    assert ExitCode.NOT_FINE == outcome
+    assert "].MutualAuthentication.TrustStoreArn: " in line
+    assert line.endswith("missing.pem' does not exist.")
+
+
+def test_a_trust_store_that_is_fine_is_fine(file: Path) -> None:
+    ClientAuthority("root").write(file.parent / "ca.pem")
+    verifying(file, "TrustStores: [{Name: clients, CaCertificatesBundle: ca.pem}]\n")
+
+    assert ExitCode.FINE == check_file(file)

@@ -107,6 +107,20 @@ def test_over_tls_the_target_is_told_of_it() -> None:
     assert "X-Amzn-Tls-Cipher-Suite: TLS_AES_128_GCM_SHA256" in lines
 
 
+def test_the_target_is_told_about_a_clients_certificate_where_the_listener_asks_for_one() -> None:
+    mutual = "MutualAuthentication: {Mode: verify, TrustStoreArn: ca.pem}"
+    text = CONFIG.replace("Protocol: HTTPS\n", f"Protocol: HTTPS\n        {mutual}\n")
+    topology = load_text(text, "edgeproxy.yaml", {}).topology
+    question = Question.parse("GET", "https://a.test/", headers=(), source_ip="192.0.2.9")
+    found = find_listener(topology, question)
+    assert found is not None
+
+    told = [line.partition(":")[0] for line in explain(topology, *found, question).target_head if "Mtls" in line]
+    facts = ("Leaf", "Serial-Number", "Issuer", "Subject", "Validity")
+    assert [f"X-Amzn-Mtls-Clientcert-{fact}" for fact in facts] == told
+    assert not [line for line in asked("https://a.test/").target_head if "Mtls" in line]
+
+
 @pytest.mark.parametrize(
     ("method", "headers", "status", "refusal"),
     [

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeproxy.exchange.forwarding import split_host
+from edgeproxy.model.listener_settings import CLIENT_CERTIFICATE_HEADERS
 from tests.helpers.exchange_ports import DNS_NAME, TRACE, Stage
 
 
@@ -375,11 +376,25 @@ class Negotiated:
     protocol = "TLSv1.2"
     cipher = "ECDHE-RSA-AES128-GCM-SHA256"
 
+    def __init__(self, client_certificate: Presented | None = None) -> None:
+        self.client_certificate = client_certificate
 
-def forwarded_over_tls(*more: str, **options: Any) -> list[str]:
+
+class Presented:
+    """A client's certificate, as headers carry it."""
+
+    pem_chain = "-----BEGIN%20CERTIFICATE-----%0Achain"
+    pem_leaf = "-----BEGIN%20CERTIFICATE-----%0Aleaf"
+    serial_number = "03A5B1"
+    issuer = "CN=ca"
+    subject = "CN=joe"
+    validity = "NotBefore=2025-01-01T00:00:00Z;NotAfter=2026-01-01T00:00:00Z"
+
+
+def forwarded_over_tls(*more: str, certificate: Presented | None = None, **options: Any) -> list[str]:
     stage = Stage(protocol="HTTPS", port=443, **options)
     client = stage.client()
-    client.tls = Negotiated()
+    client.tls = Negotiated(certificate)
     client.sends("GET / HTTP/1.1", "Host: a", *more)
     return stage.target.received.decode("latin-1").partition("\r\n\r\n")[0].split("\r\n")
 
@@ -417,6 +432,68 @@ def test_the_tls_headers_may_have_other_names() -> None:
     assert ["TLSv1.2"] == values(lines, "X-Tls")
     assert [] == values(lines, "X-Amzn-Tls-Version")
     assert ["ECDHE-RSA-AES128-GCM-SHA256"] == values(lines, "X-Amzn-Tls-Cipher-Suite")
+
+
+MTLS: dict[str, Any] = {"client_certificate_mode": "verify"}
+
+
+@pytest.mark.conformance("Mutual TLS", "each mode has its headers", "mutual-authentication")
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [
+        ("off", []),
+        ("passthrough", ["X-Amzn-Mtls-Clientcert: -----BEGIN%20CERTIFICATE-----%0Achain"]),
+        (
+            "verify",
+            [
+                "X-Amzn-Mtls-Clientcert-Leaf: -----BEGIN%20CERTIFICATE-----%0Aleaf",
+                "X-Amzn-Mtls-Clientcert-Serial-Number: 03A5B1",
+                "X-Amzn-Mtls-Clientcert-Issuer: CN=ca",
+                "X-Amzn-Mtls-Clientcert-Subject: CN=joe",
+                "X-Amzn-Mtls-Clientcert-Validity: NotBefore=2025-01-01T00:00:00Z;NotAfter=2026-01-01T00:00:00Z",
+            ],
+        ),
+    ],
+)
+def test_the_target_is_told_about_the_clients_certificate(mode: str, expected: list[str]) -> None:
+    lines = forwarded_over_tls(certificate=Presented(), client_certificate_mode=mode)
+
+    assert expected == [line for line in lines if line.lower().startswith("x-amzn-mtls-")]
+
+
+def test_without_a_certificate_nothing_is_told() -> None:
+    assert not [line for line in forwarded_over_tls(client_certificate_mode="passthrough") if "Mtls" in line]
+
+
+@pytest.mark.conformance("Mutual TLS", "a client's own copies never arrive", "mutual-authentication", status="default")
+@pytest.mark.parametrize("mode", ["passthrough", "verify"])
+def test_what_a_client_claims_about_its_certificate_does_not_pass(mode: str) -> None:
+    """Under AWS's names and under the listener's, whether or not this mode sends them."""
+    names = {**CLIENT_CERTIFICATE_HEADERS, "subject": "X-Who", "pem_chain": "X-Chain"}
+    claims = [f"{name.lower()}: forged" for name in (*CLIENT_CERTIFICATE_HEADERS.values(), "X-Who", "X-Chain")]
+    lines = forwarded_over_tls(*claims, client_certificate_mode=mode, client_certificate_names=names)
+
+    assert not [line for line in lines if "forged" in line]
+
+
+def test_certificates_and_the_version_are_told_together() -> None:
+    lines = forwarded_over_tls(certificate=Presented(), tls_version_and_cipher_headers=True, **MTLS)
+
+    assert (["TLSv1.2"], ["CN=joe"]) == (
+        values(lines, "X-Amzn-Tls-Version"),
+        values(lines, "X-Amzn-Mtls-Clientcert-Subject"),
+    )
+
+
+def test_the_certificates_of_other_connections_are_not_told() -> None:
+    """Header sections are remembered, what a connection says about itself is not."""
+    stage = Stage(protocol="HTTPS", port=443, **MTLS)
+    for certificate in (Presented(), None):
+        client = stage.client()
+        client.tls = Negotiated(certificate)
+        client.sends("GET / HTTP/1.1", "Host: a")
+
+    assert [True, False] == [b"X-Amzn-Mtls-Clientcert-Subject" in target.received for target in stage.targets]
 
 
 def test_a_forwarded_address_does_not_drop_what_tls_was_negotiated() -> None:

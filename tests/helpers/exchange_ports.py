@@ -25,13 +25,14 @@ from edgeproxy.exchange.simple import SimpleExchange
 from edgeproxy.exchange.trace import TraceIds
 from edgeproxy.exchange.transforming import TransformingAction
 from edgeproxy.model.action import FixedResponseConfig
+from edgeproxy.model.listener_settings import CLIENT_CERTIFICATE_HEADERS
 from edgeproxy.model.load_balancer import LoadBalancerSettings
 from edgeproxy.protocol.h1_client import H1ClientCodec, response_head_memo
 from edgeproxy.protocol.h1_server import H1ServerCodec, request_fields_memo
 from edgeproxy.rules.table import RoutingTable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Literal
 
     from edgeproxy.balancing.target_state import TargetState
@@ -369,6 +370,8 @@ class Stage:
         transforms: Sequence[RuleTransform] = (),
         response_headers: ResponseHeaders = UNCHANGED,
         tls_names: tuple[str, str] = TLS_NAMES,
+        client_certificate_mode: str = "off",
+        client_certificate_names: Mapping[str, str] = CLIENT_CERTIFICATE_HEADERS,
         on_dropped: Callable[[str], None] | None = None,
         **settings: Any,
     ) -> None:
@@ -390,6 +393,8 @@ class Stage:
             settings=LoadBalancerSettings(**settings),
             trace_ids=TraceIds(lambda _bits: 0xAB),
             tls_names=tls_names,
+            client_certificate_mode=client_certificate_mode,
+            client_certificate_names=client_certificate_names,
             on_dropped=on_dropped,
         )
         default: CompiledAction = ForwardAction("0", lambda: self.group)

@@ -17,6 +17,7 @@ def test_ids_are_the_same_today_and_tomorrow() -> None:
     assert "5b23d1b1740a3988" == ids.load_balancer_id("dev")
     assert "app/dev/5b23d1b1740a3988" == ids.load_balancer_resource("dev")
     assert f"{prefix}:targetgroup/app/b7c0253e110b6315" == ids.target_group_arn(account, region, "app")
+    assert f"{prefix}:truststore/app/" == ids.trust_store_arn(account, region, "app")[:-16]
 
 
 @pytest.mark.conformance("ARN forms", "resources nest in the load balancer's segments", "API reference, Rule")

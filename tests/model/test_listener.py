@@ -10,6 +10,7 @@ from edgeproxy.model.action import Action, RedirectConfig
 from edgeproxy.model.attributes import attributes_from
 from edgeproxy.model.condition import RuleCondition
 from edgeproxy.model.listener import Certificate, Listener
+from edgeproxy.model.mutual_authentication import MutualAuthentication
 from edgeproxy.model.rule import Rule
 
 Read = Callable[[Callable[[], Any]], list[tuple[str, str]]]
@@ -162,3 +163,21 @@ def test_named_hosts_are_what_a_certificate_could_carry() -> None:
 @pytest.mark.parametrize(("name", "expected"), [("dev", False), ("arn:aws:acm:x:1:certificate/1", False), ("a", True)])
 def test_a_certificate_is_a_file_unless_it_is_dev_or_an_arn(name: str, expected: bool) -> None:
     assert expected == Certificate(certificate_arn=name).is_file
+
+
+@pytest.mark.conformance("Mutual TLS", "HTTPS listeners only", "mutual-authentication", status="default")
+def test_http_takes_no_mutual_authentication(refusals: Read) -> None:
+    passthrough, off = MutualAuthentication(mode="passthrough"), MutualAuthentication(mode="off")
+    expected = [("MutualAuthentication", "Mutual authentication cannot be specified for HTTP listeners")]
+
+    assert expected == refusals(lambda: http(mutual_authentication=passthrough))
+    assert [] == refusals(lambda: http(mutual_authentication=off))
+
+
+@pytest.mark.conformance("Mutual TLS", "clients are not asked unless the listener says so", "mutual-authentication")
+def test_clients_are_not_asked_for_certificates_by_default() -> None:
+    passthrough = MutualAuthentication(mode="passthrough")
+
+    assert https().client_certificates is None
+    assert https(mutual_authentication=MutualAuthentication(mode="off")).client_certificates is None
+    assert passthrough == https(mutual_authentication=passthrough).client_certificates

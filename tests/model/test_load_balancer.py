@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from edgeproxy.model.action import Action
@@ -10,6 +11,7 @@ from edgeproxy.model.attributes import attributes_from
 from edgeproxy.model.condition import RuleCondition
 from edgeproxy.model.listener import Certificate, Listener
 from edgeproxy.model.load_balancer import SPECS, LoadBalancer, LoadBalancerSettings, LogDelivery, LogName
+from edgeproxy.model.mutual_authentication import MutualAuthentication
 from edgeproxy.model.rule import Rule
 
 Read = Callable[[Callable[[], Any]], list[tuple[str, str]]]
@@ -168,6 +170,42 @@ def test_logs_need_a_bucket(log: str, refusals: Read) -> None:
     assert [(f"LoadBalancerAttributes[{enabled}]", reason)] == found
     both = attributes_from({enabled: True, f"{log}.s3.bucket": "logs"})
     assert [] == refusals(lambda: LoadBalancer(name="a", load_balancer_attributes=both))
+
+
+@pytest.mark.conformance("Security policies", "FIPS policies do not mix with others", "describe-ssl-policies")
+def test_fips_policies_do_not_mix_with_others(refusals: Read) -> None:
+    fips, other = "ELBSecurityPolicy-TLS13-1-3-FIPS-2023-04", "ELBSecurityPolicy-TLS13-1-3-2021-06"
+
+    def with_policies(*policies: str | None) -> Callable[[], Any]:
+        listeners = tuple(
+            msgspec.structs.replace(listener(port, certificates=1), ssl_policy=policy)
+            for port, policy in enumerate(policies, 443)
+        )
+        return lambda: LoadBalancer(name="a", listeners=(listener(80), *listeners))
+
+    reason = (
+        f"The FIPS policy '{fips}' cannot be combined with a policy that is not for FIPS on the other listeners of a "
+        "load balancer"
+    )
+    assert [("Listeners[2].SslPolicy", reason)] == refusals(with_policies(other, fips))
+    assert [("Listeners[1].SslPolicy", reason)] == refusals(with_policies(fips, None))
+    assert [] == refusals(with_policies(fips, fips)) == refusals(with_policies(other, None))
+
+
+@pytest.mark.conformance("Mutual TLS", "two listeners of a load balancer may verify", "load-balancer-limits")
+def test_two_listeners_may_verify_clients(codes: ReadCodes) -> None:
+    verify = MutualAuthentication(mode="verify", trust_store_arn="ca")
+    passthrough = MutualAuthentication(mode="passthrough")
+
+    def with_modes(*modes: MutualAuthentication) -> Callable[[], Any]:
+        listeners = tuple(
+            msgspec.structs.replace(listener(port, certificates=1), mutual_authentication=mode)
+            for port, mode in enumerate(modes, 443)
+        )
+        return lambda: LoadBalancer(name="a", listeners=listeners)
+
+    assert [] == codes(with_modes(verify, verify, passthrough))
+    assert ["TooManyListeners"] == codes(with_modes(verify, verify, verify))
 
 
 @pytest.mark.conformance("Attributes", "a log's prefix must not contain AWSLogs", "enable-access-logging")

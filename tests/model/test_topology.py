@@ -10,12 +10,14 @@ from edgeproxy.model import ids
 from edgeproxy.model.action import Action, ForwardConfig, TargetGroupStickinessConfig, TargetGroupTuple
 from edgeproxy.model.attributes import attributes_from
 from edgeproxy.model.condition import RuleCondition
-from edgeproxy.model.listener import Listener
+from edgeproxy.model.listener import Certificate, Listener
 from edgeproxy.model.load_balancer import LoadBalancer
+from edgeproxy.model.mutual_authentication import MutualAuthentication
 from edgeproxy.model.rule import Rule
 from edgeproxy.model.target import Target
 from edgeproxy.model.target_group import Matcher, TargetGroup
 from edgeproxy.model.topology import Topology, group_references
+from edgeproxy.model.trust_store import TrustStore
 
 Read = Callable[[Callable[[], Any]], list[tuple[str, str]]]
 ReadCodes = Callable[[Callable[[], Any]], list[str]]
@@ -219,3 +221,51 @@ def test_a_sticky_group_among_several_needs_group_stickiness(
 def test_a_sticky_group_alone_or_with_group_stickiness_is_fine() -> None:
     sticky_topology("app", stickiness=None)
     sticky_topology("app", "api", stickiness=TargetGroupStickinessConfig(enabled=True, duration_seconds=60))
+
+
+def verifying(ref: str) -> LoadBalancer:
+    listener = Listener(
+        port=443,
+        protocol="HTTPS",
+        certificates=(Certificate(certificate_arn="dev"),),
+        mutual_authentication=MutualAuthentication(mode="verify", trust_store_arn=ref),
+        default_actions=(forward("a"),),
+    )
+    return LoadBalancer(name="dev", listeners=(listener,))
+
+
+def store(name: str) -> TrustStore:
+    return TrustStore(name=name, ca_certificates_bundle="ca.pem")
+
+
+def test_a_trust_store_is_meant_by_its_name_its_arn_or_a_path() -> None:
+    topology = Topology(trust_stores=(store("one"), store("two")))
+    two = topology.trust_stores[1]
+
+    assert two is topology.trust_store("two")
+    assert two is topology.trust_store(topology.trust_store_arn(two))
+    assert "certs/ca.pem" == topology.trust_store("certs/ca.pem").ca_certificates_bundle
+
+
+@pytest.mark.conformance("Mutual TLS", "an unknown trust store is TrustStoreNotFound", "API reference, CreateListener")
+@pytest.mark.parametrize("ref", ["clientz", "arn:aws:elasticloadbalancing:us-east-1:1:truststore/clients/1"])
+def test_an_unknown_trust_store_is_refused(ref: str, refusals: Read, codes: ReadCodes) -> None:
+    def make() -> Topology:
+        return Topology(load_balancers=(verifying(ref),), target_groups=groups("a"), trust_stores=(store("clients"),))
+
+    path = "LoadBalancers[0].Listeners[0].MutualAuthentication.TrustStoreArn"
+    assert [(path, f"Trust store '{ref}' not found")] == refusals(make)
+    assert ["TrustStoreNotFound"] == codes(make)
+
+
+@pytest.mark.conformance("Mutual TLS", "names of trust stores are unique", "API reference, CreateTrustStore")
+def test_names_of_trust_stores_are_unique(codes: ReadCodes) -> None:
+    assert ["DuplicateTrustStoreName"] == codes(lambda: Topology(trust_stores=(store("a"), store("a"))))
+
+
+@pytest.mark.conformance("Mutual TLS", "20 trust stores in a Region", "load-balancer-limits")
+def test_there_are_at_most_twenty_trust_stores(codes: ReadCodes) -> None:
+    def some(count: int) -> Callable[[], Topology]:
+        return lambda: Topology(trust_stores=tuple(store(f"s{number}") for number in range(count)))
+
+    assert [[], ["TooManyTrustStores"]] == [codes(some(20)), codes(some(21))]

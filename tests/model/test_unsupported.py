@@ -48,4 +48,4 @@ def test_features_that_are_not_built_are_refused_by_name(
 
 
 def test_keys_that_have_no_field_are_known_by_name() -> None:
-    assert {"Action", "Listener", "TargetGroup"} == set(unsupported.KEYS)
+    assert {"Action", "TargetGroup"} == set(unsupported.KEYS)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import io
 import re
+import shlex
 import ssl
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+import trustme
 
 from edgeproxy.runtime.access_log import AccessLog
-from edgeproxy.runtime.connection_log import PLAIN, UNFINISHED, Handshake, key_exchange, render
+from edgeproxy.runtime.client_certificate import ClientCertificate
+from edgeproxy.runtime.connection_log import PLAIN, Handshake, key_exchange, render
+from edgeproxy.runtime.tls_facts import UNFINISHED, TlsFacts
 from tests.helpers.https import locator, over_tls, trusting
 from tests.helpers.proxies import answering_itself, running
 from tests.helpers.wait import until
@@ -37,12 +41,32 @@ def line(handshake: Handshake, port: int = 443, client: tuple[str, int] = ("203.
 
 @pytest.mark.conformance("connection log", "fifteen fields of a TLS connection", PAGE)
 def test_a_tls_connection() -> None:
-    handshake = Handshake("TLSv1.2", "ECDHE-ECDSA-AES128-GCM-SHA256", "0.337", "Success", "secp256r1")
+    facts = TlsFacts(protocol="TLSv1.2", cipher="ECDHE-ECDSA-AES128-GCM-SHA256", key_exchange="secp256r1")
+    handshake = Handshake.of(facts, "0.337")
 
     assert (
         "2026-09-23T07:11:27.691358Z 203.0.113.40 64326 443 TLSv1.2 ECDHE-ECDSA-AES128-GCM-SHA256 0.337 "
         f'"-" - - Success {TID} secp256r1 app/demo/98e3a879de9d6b42 198.51.100.57\n'
     ) == line(handshake)
+
+
+@pytest.mark.conformance("connection log", "the client's certificate: subject, validity, serial number", PAGE)
+def test_a_client_that_was_refused_for_its_certificate(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    leaf = authority.issue_cert("client.test", common_name="client.test", organization_name='a "quoted" name')
+    der = ssl.PEM_cert_to_DER_cert(leaf.cert_chain_pems[0].bytes().decode())
+    certificate = ClientCertificate([der])
+    facts = TlsFacts(
+        protocol="TLSv1.2",
+        cipher="ECDHE-RSA-AES128-GCM-SHA256",
+        client_certificate=certificate,
+        verify_status="Failed:ClientCertUntrusted",
+    )
+    fields = shlex.split(line(Handshake.of(facts)).replace("\\", "\\\\"))
+
+    assert "-" == fields[6]
+    assert certificate.subject.replace("\\", "\\x5C").replace('"', "\\x22") == fields[7]
+    assert [certificate.validity, certificate.serial_number, "Failed:ClientCertUntrusted"] == fields[8:11]
 
 
 @pytest.mark.conformance("connection log", "a plain connection has no TLS fields", PAGE)
@@ -55,7 +79,7 @@ def test_a_plain_connection() -> None:
 
 @pytest.mark.conformance("connection log", "a failed handshake without a certificate is unmapped", PAGE)
 def test_a_failed_handshake() -> None:
-    assert f' 443 - - - "-" - - Failed:UnmappedConnectionError {TID} - app/' in line(UNFINISHED)
+    assert f' 443 - - - "-" - - Failed:UnmappedConnectionError {TID} - app/' in line(Handshake.of(UNFINISHED))
 
 
 @pytest.mark.conformance("connection log", "IPv6 addresses have a field of their own", PAGE)

@@ -14,8 +14,9 @@ import trustme
 
 from edgeproxy.health.matcher import HttpCodeMatcher
 from edgeproxy.health.outcome import FAILED, INTERNAL_ERROR, PASSED, TIMED_OUT, CheckResult, response_code_mismatch
+from edgeproxy.model.security_policy import policy_for_targets
 from edgeproxy.runtime.health_probe import Probe, encode_probe, run_probe
-from edgeproxy.runtime.tls import target_context
+from edgeproxy.runtime.target_tls import target_context
 from tests.helpers.proxies import no_more_than, open_files
 from tests.helpers.targets import (
     Script,
@@ -170,7 +171,9 @@ async def test_a_self_signed_or_expired_certificate_does_not_matter(tmp_path: Pa
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     expired().configure_cert(context)
     async with ScriptedTarget(silent, tls=context) as target:
-        result = await run_probe(probe(target.port, protocol="HTTPS", tls=target_context(), timeout=5))
+        result = await run_probe(
+            probe(target.port, protocol="HTTPS", tls=target_context(policy_for_targets(None)), timeout=5)
+        )
 
     assert PASSED == result
 
@@ -178,7 +181,9 @@ async def test_a_self_signed_or_expired_certificate_does_not_matter(tmp_path: Pa
 @pytest.mark.both_loops
 async def test_a_target_without_tls_fails_an_https_check() -> None:
     async with ScriptedTarget(saying(b"HTTP/1.1 400 Bad Request\r\n\r\n"), speaks_first=True) as target:
-        result = await run_probe(probe(target.port, protocol="HTTPS", tls=target_context(), timeout=5))
+        result = await run_probe(
+            probe(target.port, protocol="HTTPS", tls=target_context(policy_for_targets(None)), timeout=5)
+        )
 
     assert FAILED == result
 

@@ -17,6 +17,7 @@ from edgeproxy.errors import BindError, ConfigError
 from edgeproxy.runtime.listener import ListenerSocket
 from edgeproxy.runtime.proxy import Bind, EdgeProxy
 from edgeproxy.runtime.status import ProxyState
+from edgeproxy.runtime.tls import ListenerTls
 from tests.helpers.conversation import request
 from tests.helpers.proxies import RunningProxy, answering_itself, forwarding_to, running, topology
 from tests.helpers.targets import ScriptedTarget, answering, gated
@@ -213,9 +214,10 @@ async def test_changed_certificate_files_are_presented_to_new_connections(
         old = await edgeproxy.connect(443, tls=trusting(), server_name="before.test")
         os.replace(certificate(tmp_path / "next.pem", "after.test"), path)  # noqa: PTH105
         listener = edgeproxy.proxy._listeners["dev", 443]
-        assert listener.tls is not None
-        before = listener.tls._choices
-        await until(lambda: listener.tls is not None and listener.tls._choices is not before)
+        tls = listener.tls
+        assert isinstance(tls, ListenerTls)
+        before = tls._certificates.choices
+        await until(lambda: tls._certificates.choices is not before)
         new = await ask_over_tls(edgeproxy, "after.test")
         still = await old.ask("GET /")
 
@@ -254,15 +256,16 @@ async def test_a_reload_without_file_descriptors_left_changes_nothing(
 
     certificate(tmp_path / "one.pem", "one.test")
     certificate(tmp_path / "two.pem", "two.test")
+    changed = https("one.pem", "two.pem", policy="        SslPolicy: ELBSecurityPolicy-TLS13-1-2-2021-06\n")
     async with running(https("one.pem"), certificates=locator) as edgeproxy:
         running_before = edgeproxy.proxy.topology
         with monkeypatch.context() as patch:
             patch.setattr(socket.socket, "dup", no_copy)
             with pytest.raises(BindError, match="Too many open files"):
-                await edgeproxy.apply(https("one.pem", "two.pem"))
+                await edgeproxy.apply(changed)
         assert running_before is edgeproxy.proxy.topology
         before = await ask_over_tls(edgeproxy, "one.test")
-        await edgeproxy.apply(https("one.pem", "two.pem"))
+        await edgeproxy.apply(changed)
         after = await ask_over_tls(edgeproxy, "two.test")
 
     assert (200, 200) == (before.status, after.status)

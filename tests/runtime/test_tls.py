@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from edgeproxy.errors import ConfigError
 from edgeproxy.model.action import Action, FixedResponseConfig
 from edgeproxy.model.listener import Certificate, Listener
-from edgeproxy.runtime.tls import CertificateFiles, ListenerTls, TlsFacts, target_context
+from edgeproxy.runtime.tls import CertificateFiles, ListenerTls, TlsFacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -40,6 +40,7 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.now = datetime.now(UTC)
 
     def locate(self, certificate: Certificate, _hosts: Sequence[str] = ()) -> CertificateFiles:
         key = self.path / certificate.key_file if certificate.key_file else None
@@ -55,8 +56,8 @@ class Folder:
         (self.path / "aside").replace(self.path / name)
         return name
 
-    def tls(self, *names: str, policy: str | None = TLS13) -> ListenerTls:
-        return ListenerTls(listener(*names, policy=policy), self, now=lambda: datetime.now(UTC))
+    def tls(self, *names: str, policy: str | None = TLS13, before: ListenerTls | None = None) -> ListenerTls:
+        return ListenerTls(listener(*names, policy=policy), self, now=lambda: self.now, before=before)
 
 
 @pytest.fixture
@@ -430,6 +431,55 @@ def test_a_change_within_the_same_size_is_seen_by_its_time(folder: Folder) -> No
     assert tls.reload_if_changed()
 
 
+@pytest.mark.conformance("Certificates and SNI", "unexpired goes before expired", SNI_PAGE, status="default")
+def test_a_certificate_that_expires_gives_way_to_another_of_its_name(folder: Folder) -> None:
+    """Without any change of files; one that has no other to give way to stays."""
+    soon = folder.now + timedelta(hours=1)
+    better = CA.issue_cert("a.test", not_before=datetime(1980, 1, 1, tzinfo=UTC), not_after=soon)
+    tls = folder.tls(
+        folder.put("default", "d.test"),
+        folder.put_leaf("better", better),
+        folder.put_leaf("other", CA.issue_cert("a.test", not_before=folder.now, not_after=soon + timedelta(days=9))),
+        folder.put_leaf("alone", CA.issue_cert("*.b.test", not_after=soon)),
+    )
+    before = Client(tls, "a.test").facts.certificate_arn, tls.reload_if_changed()
+    folder.now = soon + timedelta(seconds=1)
+    after = tls.reload_if_changed(), Client(tls, "a.test").facts.certificate_arn, tls.reload_if_changed()
+
+    assert ("arn:better", False) == before
+    assert (True, "arn:other", False) == after
+    assert "arn:alone" == Client(tls, "x.b.test").facts.certificate_arn
+
+
+# --- a changed configuration --------------------------------------------------------------------------------------
+
+
+def test_new_certificates_take_over_a_context_when_they_are_activated(folder: Folder) -> None:
+    before = folder.tls(folder.put("a", "a.test"))
+    after = folder.tls(folder.put("b", "b.test"), before=before)
+    waiting = Client(before).names
+    after.activate()
+
+    assert after.context is before.context
+    assert (["a.test"], ["b.test"]) == (waiting, Client(after).names)
+
+
+def test_another_policy_takes_another_context(folder: Folder) -> None:
+    before = folder.tls(folder.put("a", "a.test"))
+    after = folder.tls("a", policy=None, before=before)
+
+    assert after.context is not before.context
+    assert ["TLSv1.3", "TLSv1.2"] == [Client(each).facts.protocol for each in (before, after)]
+
+
+def test_what_the_policy_cannot_be_here_is_told(folder: Folder) -> None:
+    default = folder.put("default", "d.test")
+    oldest = folder.tls(default, policy="ELBSecurityPolicy-TLS-1-0-2015-04").shortfalls()
+
+    assert "" == folder.tls(default, policy=None).shortfalls()
+    assert oldest == "" or "OpenSSL has no DES-CBC3-SHA" in oldest
+
+
 # --- what is refused ----------------------------------------------------------------------------------------------
 
 
@@ -462,24 +512,3 @@ def test_what_openssl_refuses_is_a_sentence_too(folder: Folder) -> None:
     (folder.path / "weak").write_bytes(pem)
     with pytest.raises(ConfigError, match=r"OpenSSL cannot use the certificate in '.*weak': EE_KEY_TOO_SMALL"):
         folder.tls("weak")
-
-
-# --- towards targets ----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.conformance("TLS to targets", "a target's certificate is not validated", "load-balancer-target-groups")
-def test_any_certificate_of_a_target_is_accepted(folder: Folder) -> None:
-    """Signed by nobody known, expired, and for another name."""
-    past = datetime(2020, 1, 1, tzinfo=UTC)
-    leaf = trustme.CA().issue_cert("other.test", not_before=past, not_after=past + timedelta(days=1))
-    client = Client(folder.tls(folder.put_leaf("target", leaf)), context=target_context())
-    assert "TLSv1.3" == client.facts.protocol
-
-
-@pytest.mark.conformance("TLS to targets", "TLS 1.0 to 1.3 are spoken to targets", POLICY_PAGE)
-def test_old_targets_are_spoken_to(folder: Folder) -> None:
-    context = target_context()
-    with pytest.warns(DeprecationWarning, match="TLSv1"):
-        context.maximum_version = ssl.TLSVersion.TLSv1
-    client = Client(folder.tls(folder.put("target", "t.test"), policy=None), context=context)
-    assert "TLSv1" == client.facts.protocol

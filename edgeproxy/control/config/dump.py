@@ -28,6 +28,9 @@ def topology_to_builtins(topology: Topology) -> dict[str, Any]:
         "Region": topology.region,
         "LoadBalancers": [_load_balancer(topology, one) for one in topology.load_balancers],
         "TargetGroups": [_target_group(topology, one) for one in topology.target_groups],
+        "TrustStores": [
+            {"TrustStoreArn": topology.trust_store_arn(one), **_builtins(one)} for one in topology.trust_stores
+        ],
     }
 
 

@@ -31,6 +31,8 @@ IGNORED_KEYS: dict[str, tuple[str, ...]] = {
     "Listener": ("LoadBalancerArn", "ListenerArn", "AlpnPolicy", "DefaultRuleArn"),
     "Rule": ("ListenerArn", "RuleArn", "IsDefault"),
     "TargetGroup": ("TargetGroupArn", "LoadBalancerArns"),
+    "TrustStore": ("TrustStoreArn", "Status", "NumberOfCaCertificates", "TotalRevokedEntries"),
+    "MutualAuthentication": ("TrustStoreAssociationStatus",),
     "Certificate": ("IsDefault",),
     "Target": ("QuicServerId",),
     "SourceIpConfig": ("IpAddressType",),

@@ -117,8 +117,11 @@ def _why_no_rename(attribute: Attribute, listener: Listener, settings: LoadBalan
         return None
     if listener.protocol == "HTTP":
         return "only HTTPS listeners send that header"
-    if not LISTENER_SPECS[attribute.key].field:
-        return "clients are not asked for certificates here"
+    if "x_amzn_mtls_" in attribute.key:
+        is_chain = attribute.key.endswith("x_amzn_mtls_clientcert.header_name")
+        mode = "passthrough" if is_chain else "verify"
+        is_sent = listener.client_certificate_mode == mode
+        return None if is_sent else f"only the mutual authentication mode '{mode}' sends that header"
     if not settings.tls_version_and_cipher_headers:
         return "'routing.http.x_amzn_tls_version_and_cipher_suite.enabled' is not 'true'"
     return None

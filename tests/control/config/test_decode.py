@@ -203,11 +203,6 @@ def test_kept_keys_without_meaning_are_kept_with_a_warning() -> None:
     ("text", "model", "expected"),
     [
         (
-            f"Port: 80\nProtocol: HTTP\n{forward}\nMutualAuthentication: {{Mode: verify}}\n",
-            Listener,
-            "4:1: MutualAuthentication: Asking clients for certificates (MutualAuthentication) is not supported yet",
-        ),
-        (
             "Type: authenticate-oidc\n",
             Action,
             "1:7: Type: Logging users in with OIDC (authenticate-oidc) is not supported yet",
@@ -331,3 +326,14 @@ def test_an_expression_that_cannot_be_read_has_its_place() -> None:
     text = 'Field: path-pattern\nRegexValues: [^/a, "^/(?!b)"]\n'
     reason = "The 'path-pattern' regex value '^/(?!b)' is invalid: lookahead is not supported"
     assert [f"2:20: RegexValues[1]: {reason}"] == problems(text, RuleCondition)
+
+
+@pytest.mark.parametrize("mode", ["off", "passthrough"])
+def test_yamls_own_words_for_false_and_true_are_modes_of_mutual_authentication(mode: str) -> None:
+    text = f"Port: 1\nProtocol: HTTPS\n{forward}\nCertificates: [{{CertificateArn: dev}}]\n"
+    decoded = decode(f"{text}MutualAuthentication: {{Mode: {mode}, AdvertiseTrustStoreCaNames: off}}\n", Listener)
+
+    assert (mode, "off") == (
+        decoded.mutual_authentication.mode,
+        decoded.mutual_authentication.advertise_trust_store_ca_names,
+    )

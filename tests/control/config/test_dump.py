@@ -25,11 +25,13 @@ from edgeproxy.model.condition import (
 )
 from edgeproxy.model.listener import Certificate, Listener
 from edgeproxy.model.load_balancer import LoadBalancer
+from edgeproxy.model.mutual_authentication import MutualAuthentication
 from edgeproxy.model.rule import Rule
 from edgeproxy.model.target import Target
 from edgeproxy.model.target_group import Matcher, TargetGroup
 from edgeproxy.model.topology import Topology
 from edgeproxy.model.transform import RewriteConfig, RuleTransform, UrlRewriteConfig
+from edgeproxy.model.trust_store import TrustStore
 
 NAMES = ("one", "two", "three")
 
@@ -88,6 +90,8 @@ transforms = st.sampled_from([("^/a(.*)$", "/$1"), (".*", ""), ("a${2}", "${1}#{
 listener_attributes = st.dictionaries(
     st.just("routing.http.response.x_frame_options.header_value"), st.sampled_from(["", "DENY"])
 )
+mutual = st.sampled_from([None, MutualAuthentication(mode="off"), MutualAuthentication(mode="passthrough")])
+stores = st.sampled_from([(), (TrustStore(name="ca", ca_certificates_bundle="ca.pem", revocations=("crl.pem",)),)])
 
 
 @st.composite
@@ -110,6 +114,7 @@ def topologies(draw: st.DrawFn) -> Topology:
             port=port,
             protocol="HTTPS" if port % 2 else "HTTP",
             certificates=(Certificate(certificate_arn="dev"),) if port % 2 else (),
+            mutual_authentication=draw(mutual) if port % 2 else None,
             default_actions=draw(actions),
             listener_attributes=attributes_from(draw(listener_attributes)),
             rules=tuple(
@@ -126,7 +131,9 @@ def topologies(draw: st.DrawFn) -> Topology:
     )
     attributes = attributes_from({"idle_timeout.timeout_seconds": draw(st.integers(1, 4000))})
     load_balancer = LoadBalancer(name="dev", listeners=listeners, load_balancer_attributes=attributes)
-    return Topology(load_balancers=(load_balancer,), target_groups=groups, account_id="123456789012")
+    return Topology(
+        load_balancers=(load_balancer,), target_groups=groups, trust_stores=draw(stores), account_id="123456789012"
+    )
 
 
 @given(topologies())
@@ -143,9 +150,11 @@ def test_every_resource_carries_its_arn() -> None:
     topology = Topology(
         load_balancers=(LoadBalancer(name="dev", listeners=(listener,)),),
         target_groups=(TargetGroup(name="one", port=80),),
+        trust_stores=(TrustStore(name="ca", ca_certificates_bundle="ca.pem"),),
     )
     found = topology_to_builtins(topology)
     load_balancer = found["LoadBalancers"][0]
+    assert topology.trust_store_arn(topology.trust_stores[0]) == found["TrustStores"][0]["TrustStoreArn"]
     assert topology.load_balancer_arn(topology.load_balancers[0]) == load_balancer["LoadBalancerArn"]
     assert topology.load_balancer_dns_name(topology.load_balancers[0]) == load_balancer["DNSName"]
     assert ":listener/app/dev/" in load_balancer["Listeners"][0]["ListenerArn"]

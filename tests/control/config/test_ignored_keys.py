@@ -11,16 +11,29 @@ from edgeproxy.model.action import Action
 from edgeproxy.model.condition import SourceIpConfig
 from edgeproxy.model.listener import Certificate, Listener
 from edgeproxy.model.load_balancer import LoadBalancer
+from edgeproxy.model.mutual_authentication import MutualAuthentication
 from edgeproxy.model.rule import Rule
 from edgeproxy.model.target import Target
 from edgeproxy.model.target_group import TargetGroup
+from edgeproxy.model.trust_store import TrustStore
 
 if TYPE_CHECKING:
     from edgeproxy.model.base import Model
 
 MODELS: dict[str, type[Model]] = {
     model.__name__: model
-    for model in (Action, Certificate, Listener, LoadBalancer, Rule, SourceIpConfig, Target, TargetGroup)
+    for model in (
+        Action,
+        Certificate,
+        Listener,
+        LoadBalancer,
+        MutualAuthentication,
+        Rule,
+        SourceIpConfig,
+        Target,
+        TargetGroup,
+        TrustStore,
+    )
 }
 
 

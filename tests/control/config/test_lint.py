@@ -17,6 +17,7 @@ from edgeproxy.model.condition import (
 )
 from edgeproxy.model.listener import Certificate, Listener
 from edgeproxy.model.load_balancer import LoadBalancer
+from edgeproxy.model.mutual_authentication import MutualAuthentication
 from edgeproxy.model.rule import Rule
 from edgeproxy.model.target import Target
 from edgeproxy.model.target_group import TargetGroup
@@ -194,12 +195,15 @@ def fixed() -> Action:
     return Action(type="fixed-response", fixed_response_config=FixedResponseConfig(status_code="200"))
 
 
-def renaming(protocol: Literal["HTTP", "HTTPS"], key: str, *, is_sent: bool = True) -> list[str]:
+def renaming(
+    protocol: Literal["HTTP", "HTTPS"], key: str, *, is_sent: bool = True, mutual: MutualAuthentication | None = None
+) -> list[str]:
     key = f"routing.http.request.{key}.header_name"
     listener = Listener(
         port=443,
         protocol=protocol,
         certificates=(Certificate(certificate_arn="dev"),) if protocol == "HTTPS" else (),
+        mutual_authentication=mutual,
         default_actions=(forward,),
         listener_attributes=attributes_from({key: "X-New"}),
     )
@@ -211,9 +215,23 @@ def renaming(protocol: Literal["HTTP", "HTTPS"], key: str, *, is_sent: bool = Tr
 def test_renamed_headers_that_are_never_sent() -> None:
     assert [] == renaming("HTTPS", "x_amzn_tls_version")
     assert ["has no effect: only HTTPS listeners send that header"] == renaming("HTTP", "x_amzn_tls_version")
-    assert ["has no effect: clients are not asked for certificates here"] == renaming("HTTPS", "x_amzn_mtls_clientcert")
     (reason,) = renaming("HTTPS", "x_amzn_tls_version", is_sent=False)
     assert reason == "has no effect: 'routing.http.x_amzn_tls_version_and_cipher_suite.enabled' is not 'true'"
+
+
+@pytest.mark.parametrize(
+    ("key", "mode"), [("x_amzn_mtls_clientcert", "passthrough"), ("x_amzn_mtls_clientcert_leaf", "verify")]
+)
+def test_renamed_headers_about_client_certificates_belong_to_a_mode(key: str, mode: str) -> None:
+    modes = {
+        "off": None,
+        "passthrough": MutualAuthentication(mode="passthrough"),
+        "verify": MutualAuthentication(mode="verify", trust_store_arn="ca.pem"),
+    }
+    reason = f"has no effect: only the mutual authentication mode '{mode}' sends that header"
+    expected = {each: [] if each == mode else [reason] for each in modes}
+
+    assert expected == {each: renaming("HTTPS", key, mutual=mutual) for each, mutual in modes.items()}
 
 
 def test_what_a_rule_has_against_itself_is_found_where_it_stands() -> None:

@@ -21,7 +21,7 @@ def definitions() -> dict[str, Any]:
 def test_it_is_json_and_names_its_dialect() -> None:
     found = json.loads(json.dumps(schema()))
     assert "https://json-schema.org/draft/2020-12/schema" == found["$schema"]
-    assert {"LoadBalancers", "TargetGroups", "AccountId", "Region"} == set(found["properties"])
+    assert {"LoadBalancers", "TargetGroups", "TrustStores", "AccountId", "Region"} == set(found["properties"])
 
 
 def test_every_reference_resolves() -> None:
