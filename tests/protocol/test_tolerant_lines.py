@@ -275,7 +275,9 @@ def test_the_preface_of_http2_is_refused_for_its_target() -> None:
 
 def test_connect_passes_with_its_authority() -> None:
     """Whether it is served is not for the codec to say."""
-    assert "a:443" == request_line("CONNECT a:443 HTTP/1.1").target
+    head = request_line("CONNECT a:443 HTTP/1.1")
+
+    assert ("a:443", "-") == (head.authority, head.target)
 
 
 @pytest.mark.conformance("Request line", "longer than 16 K is answered with 414", "load-balancer-limits")
