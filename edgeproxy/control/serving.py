@@ -104,9 +104,9 @@ def log_to(option: str, place: str) -> Iterator[AccessLog | None]:
             number = STANDARD_OUTPUT if place == "-" else _open_file(Path(place), stack)
         except OSError as error:
             raise ConfigError(option, place, f"'{place}' cannot be opened: {error.strerror}.") from error
-        access_log = AccessLog(Descriptor(number))
-        stack.callback(access_log.close)
-        yield access_log
+        log = AccessLog(Descriptor(number), words=option.removeprefix("--").replace("-", " "))
+        stack.callback(log.close)
+        yield log
 
 
 def _open_file(path: Path, stack: contextlib.ExitStack) -> int:

@@ -218,9 +218,9 @@ class LineStream(Protocol):
 class AccessLog(LogWriter):
     """Writes lines to a stream: a file, a pipe, standard output. Other logs than the access log go that way as well."""
 
-    def __init__(self, stream: LineStream) -> None:
-        """`stream` is closed by whoever opened it."""
-        super().__init__("edgeproxy-access-log")
+    def __init__(self, stream: LineStream, *, words: str = "access log") -> None:
+        """`stream` is closed by whoever opened it; `words` is what the log is called in a sentence."""
+        super().__init__(f"edgeproxy-{words.replace(' ', '-')}", words=words)
         self._stream = stream
 
     def _take(self, block: Block) -> None:
