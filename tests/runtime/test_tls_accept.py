@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from edgeproxy.runtime.prometheus import render
 from tests.helpers.conversation import request
 from tests.helpers.https import locator, over_tls, trusting
 from tests.helpers.proxies import RunningProxy, answering_itself, forwarding_to, running
@@ -156,6 +157,8 @@ async def test_a_handshake_that_fails_is_noticed_and_leaves_nothing(
 
         assert (1, 1, 0) == (errors(edgeproxy), listener.counters.new_connections, listener.counters.active_connections)
         assert (set(), set()) == (listener.handshakes, listener.connections)
+        published = render(edgeproxy.proxy.metrics, edgeproxy.proxy.target_groups, edgeproxy.proxy.topology)
+        assert b'new_connection_count_total{load_balancer="dev"} 1.0\n' in published
         answer = await (await edgeproxy.connect(443, tls=trusting())).ask("GET /")
         assert 200 == answer.status
 
