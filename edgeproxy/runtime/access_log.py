@@ -82,7 +82,7 @@ def connection_part(client: ClientConnection) -> ConnectionPart:
     return ConnectionPart(
         client=client.label,
         tls="- -" if tls is None else f"{tls.cipher} {tls.protocol}",
-        certificate='"-" "-"' if tls is None else f'"{tls.domain_name}" "{tls.certificate_arn}"',
+        certificate='"-" "-"' if tls is None else f'"{escape(tls.domain_name)}" "{tls.certificate_arn}"',
         trace_id=client.trace_id,
         node_address=client.node_address,
         end=f'{client.trace_id} "-" "-" "-" {client.node_address}\n',
