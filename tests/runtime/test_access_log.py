@@ -337,6 +337,7 @@ def test_unsafe_characters_become_hex(text: str, escaped: str) -> None:
     assert escaped == escape(text)
 
 
+@pytest.mark.conformance("access log fields", "6 to 8 are seconds with three decimals", "load-balancer-access-logs")
 @pytest.mark.parametrize(
     ("duration", "text"),
     [(0.0, "0.000"), (0.0019, "0.001"), (0.9999999, "0.999"), (1.0, "1.000"), (61.25, "61.250"), (-0.001, "0.000")],
@@ -345,6 +346,9 @@ def test_durations_have_three_decimals_and_are_never_negative(duration: float, t
     assert text == seconds(duration)
 
 
+@pytest.mark.conformance(
+    "access log fields", "2 has six decimals, 22 milliseconds and three zeros", "load-balancer-access-logs"
+)
 @given(st.floats(min_value=0, max_value=3.0), st.floats(min_value=0, max_value=100))
 def test_times_are_well_formed_at_every_fraction(arrived: float, duration: float) -> None:
     stage = Stage()
