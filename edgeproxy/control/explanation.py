@@ -236,7 +236,7 @@ def _readable_head(question: Question, load_balancer: LoadBalancer, found: dict[
         return None
     path = normalise_path(head.path)
     if path is None:
-        found |= {"refusal": f"the path {head.path} climbs above the root or holds %00", "status": 400}
+        found |= {"refusal": Outcome.PATH_REFUSED.value, "status": STATUS[Outcome.PATH_REFUSED]}
         return None
     if path != head.path:
         found["path"] = path

@@ -73,7 +73,7 @@ class Exchange(Tunnel):  # hot path
         if "%" in head.path or "/." in head.path:
             path = normalise_path(head.path)
             if path is None:
-                self.fail(Outcome.BAD_REQUEST)
+                self.fail(Outcome.PATH_REFUSED)
                 return
             head.path = path
         if fields.expects_continue and head.version == "HTTP/1.1":
@@ -104,6 +104,7 @@ class Exchange(Tunnel):  # hot path
 
     def on_request_error(self, error: ProtocolError) -> None:
         """The request's body breaks the protocol."""
+        self.note_fault(error.fault)
         self._drop_port()
         if self.phase in BEGUN:
             self._break_off(Outcome.BAD_REQUEST)
@@ -112,6 +113,7 @@ class Exchange(Tunnel):  # hot path
 
     def refuse(self, error: ProtocolError) -> None:
         """The request's head could not be read: there is no request, only an answer."""
+        self.note_fault(error.fault)
         if isinstance(error, UnreadableRequestError):
             self.verdict = error.verdict
         self._answer_page(error.status, Outcome.BAD_REQUEST)

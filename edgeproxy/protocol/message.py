@@ -228,8 +228,7 @@ class ResponseHead:  # hot path
         lines: All headers as text, one line each, in the order received.
         special: The fields that mean something to a codec or a proxy, in the same order.
         body_length: Bytes of the body as the fields state it, CHUNKED or UNTIL_CLOSE; whether a body follows at all
-        also
-            depends on the request's method.
+            also depends on the request's method.
         is_reusable: The target keeps the connection open after this response.
         size: Bytes of the whole head.
         derived: What the layer above computed from this head; the codec never reads it.

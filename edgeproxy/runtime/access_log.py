@@ -33,17 +33,22 @@ _MILLISECONDS: Final = tuple(f"0.{ms:03d}" for ms in range(1000))
 _UNSAFE: Final = re.compile(r'["\\\x00-\x1f\x7f-\xff]')
 _MAX_USER_AGENT: Final = 8 * 1024
 
-# The times of a request that was dispatched but never answered are all -1 (observed for connect timeouts and 460).
+# The times of a request that was dispatched but never answered are all -1 (observed for connect timeouts and 460; the
+# guide says so of malformed requests, which can turn out to be that in their body).
 _WITHOUT_TIMES: Final = frozenset(
     {
         Outcome.CONNECT_FAILED,
         Outcome.CONNECT_TIMEOUT,
         Outcome.TARGET_TLS_FAILED,
         Outcome.TARGET_TLS_TIMEOUT,
+        Outcome.BAD_REQUEST,
         Outcome.CLIENT_LEFT,
         Outcome.CLIENT_LEFT_SENDING,
     }
 )
+
+# Nobody waited for the target until it answered. Of a client that stalls the guide does not say so (unconfirmed).
+_WITHOUT_TARGET_TIME: Final = frozenset({Outcome.TARGET_SILENT, Outcome.CLIENT_SILENT})
 
 
 def escape(text: str) -> str:
@@ -78,7 +83,7 @@ def connection_part(client: ClientFacts) -> ConnectionPart:
     return ConnectionPart(
         client=client.label,
         tls="- -" if tls is None else f"{tls.cipher} {tls.protocol}",
-        certificate='"-" "-"' if tls is None else f'"{tls.domain_name}" "{tls.certificate_arn}"',
+        certificate='"-" "-"' if tls is None else f'"{escape(tls.domain_name)}" "{tls.certificate_arn}"',
         trace_id=client.trace_id,
         node_address=client.node_address,
         end=f'{client.trace_id} "-" "-" "-" {client.node_address}\n',
@@ -198,7 +203,7 @@ def _times(record: ExchangeRecord, now: float) -> str:
     if not dispatched or record.outcome in _WITHOUT_TIMES:
         return "-1 -1 -1"
     request = seconds(dispatched - record.arrived)
-    if record.outcome is Outcome.TARGET_SILENT:
+    if record.outcome in _WITHOUT_TARGET_TIME:
         return f"{request} -1 -1"
     return f"{request} {seconds(now - dispatched)} -1"
 
@@ -216,9 +221,9 @@ class LineStream(Protocol):
 class AccessLog(LogWriter):
     """Writes lines to a stream: a file, a pipe, standard output. Other logs than the access log go that way as well."""
 
-    def __init__(self, stream: LineStream) -> None:
-        """`stream` is closed by whoever opened it."""
-        super().__init__("edgeproxy-access-log")
+    def __init__(self, stream: LineStream, *, words: str = "access log") -> None:
+        """`stream` is closed by whoever opened it; `words` is what the log is called in a sentence."""
+        super().__init__(f"edgeproxy-{words.replace(' ', '-')}", words=words)
         self._stream = stream
 
     def _take(self, block: Block) -> None:

@@ -144,14 +144,15 @@ class GroupHealthChecker:
             if watch.machine.on_checking():
                 self._publish(watch)
             facts = ProbeFacts()
-            started, begun = self._epoch(), loop.time()
+            # Not the loop's clock: uvloop's counts milliseconds, and the log has nine decimals.
+            started, begun = self._epoch(), time.monotonic()
             try:
                 result = await self._check(watch.target, facts)
             except Exception:
                 # Without this one surprise would end the checks of a target for good.
                 _log.exception("A health check of %s in %s went wrong", watch.target.label, self._state.name)
                 result = INTERNAL_ERROR
-            self._report(watch.target, result, facts, started=started, latency=loop.time() - begun)
+            self._report(watch.target, result, facts, started=started, latency=time.monotonic() - begun)
             _log.debug("Health check of %s in %s: %s", watch.target.label, self._state.name, result.kind.value)
             if watch.machine.on_check(result):
                 self._publish(watch)

@@ -118,8 +118,9 @@ METRICS: Final[tuple[Published[BalancerView] | Published[GroupView] | Unpublishe
     _balancer(
         "NewConnectionCount",
         "new_connection_count",
-        "TCP connections that were established, with clients and with targets together",
-        lambda of: of.new_connections + of.client_tls_negotiation_errors + of.new_target_connections,
+        "TCP connections that were established, with clients and with targets together, those whose TLS handshake "
+        "failed as well",
+        lambda of: of.new_connections + of.new_target_connections,
     ),
     Unpublished(
         ("RejectedConnectionCount",),

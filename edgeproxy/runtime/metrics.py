@@ -78,7 +78,8 @@ class TargetGroupCounters:  # hot path
 class LoadBalancerCounters:  # hot path
     """What one load balancer's requests and connections add up to.
 
-    The listeners count client connections once TLS is done; connections to targets are counted from TCP on.
+    The listeners count client connections once TLS is done or has failed; connections to targets are counted from TCP
+    on.
     """
 
     __slots__ = (

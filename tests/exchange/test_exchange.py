@@ -352,6 +352,12 @@ REFUSALS = [
 @pytest.mark.conformance(
     "refused requests", "TRACE, a missing Host, an odd coding, too many addresses", "load-balancer-troubleshooting"
 )
+@pytest.mark.conformance(
+    "refused requests", "CONNECT is a 405 and never a tunnel", "load-balancer-troubleshooting", status="default"
+)
+@pytest.mark.conformance(
+    "refused requests", "a path that climbs above the root is a 400", "load-balancer-troubleshooting", status="default"
+)
 @pytest.mark.parametrize(("lines", "expected", "ending"), REFUSALS)
 def test_some_requests_are_refused_before_any_rule_is_asked(lines: tuple[str, ...], expected: int, ending: str) -> None:
     stage = Stage()

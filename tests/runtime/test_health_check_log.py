@@ -75,7 +75,7 @@ def shape(port: int, found: str) -> re.Pattern[str]:
     return re.compile(rf"http {moment} 127\.0\.0\.1:{port} app {found} app/dev/[0-9a-f]{{16}} 127\.0\.0\.1")
 
 
-async def test_every_check_writes_a_line() -> None:
+async def test_every_check_writes_a_line_with_a_fine_latency() -> None:
     stream = io.StringIO()
     log = AccessLog(stream)
     async with (
@@ -90,4 +90,5 @@ async def test_every_check_writes_a_line() -> None:
     passed, failed = shape(fit.port, "PASS 200 -"), shape(unfit.port, "FAIL 503 TargetError")
     assert 1 <= len([each for each in lines if passed.fullmatch(each)])
     assert 2 <= len([each for each in lines if failed.fullmatch(each)])
+    assert any(not each.split()[2].endswith("000000") for each in lines), "latencies are finer than milliseconds"
     assert [] == [each for each in lines if not passed.fullmatch(each) and not failed.fullmatch(each)]
