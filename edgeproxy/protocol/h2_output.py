@@ -115,6 +115,11 @@ class H2Output:  # hot path
         """Bytes that wait for windows or for the transport; while the other end takes some, it is alive."""
         return sum(stream.queued for stream in self._waiting.values())
 
+    @property
+    def waiting(self) -> dict[int, int]:
+        """The streams that wait for windows or for the transport, and how many bytes wait on each."""
+        return {stream.id: stream.queued for stream in self._waiting.values()}
+
     # ---- what the runtime does
 
     def pause_writing(self) -> None:

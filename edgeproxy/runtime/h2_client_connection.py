@@ -4,27 +4,33 @@ It adapts, as `client_connection.py` does for HTTP/1: the codec reads, and each 
 has agreed on `h2` (ALPN) before it is made; there is no other way in (user guide, load-balancer-listeners).
 
 Time. A stream is silent when neither its client nor its target moves a byte; then its exchange answers or breaks off.
-The connection is idle when no stream is open; PINGs do not count (user guide, edit-load-balancer-attributes). A
-connection that has reached its age takes one more request and says GOAWAY behind it.
+A response that waits for the client is a sign of life while it shrinks, and so is what waits in the transport
+(`flow.py`); one that does not shrink any more is reset, whether its exchange is over or not. The connection is idle
+when no stream is open; PINGs do not count (user guide, edit-load-balancer-attributes). A connection that has reached
+its age takes one more request and says GOAWAY behind it.
 
 Backpressure. Body bytes that the target cannot take are not acknowledged, so the client's window closes; response bytes
-that the client's windows do not take wait in the codec up to its high mark, and then the target is paused.
+that the client's windows do not take wait in the codec up to its high mark, and then the target is paused. Heads have
+no window: a client that takes none of the answers that it asks for is not read any more.
+
+The end. A client goes on opening windows while it reads; closing then would reset the connection and destroy what is
+still on its way (RFC 9112 section 9.6 tells the same of HTTP/1.1). So behind GOAWAY and the last response the client is
+left to close, and is waited for as long as it says something and a little longer.
 """
 
 from __future__ import annotations
 
 import asyncio
 from time import monotonic
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final
 
 from edgeproxy.exchange.h2_exchange import FRAME_HEADER_SIZE, H2Exchange
 from edgeproxy.protocol.h2_frames import ErrorCode
 from edgeproxy.protocol.h2_server import H2ServerCodec
-from edgeproxy.runtime.client_facts import ClientFacts
+from edgeproxy.runtime.client_facts import LINGER_SECONDS, LINGER_SILENCE_SECONDS, ClientFacts
+from edgeproxy.runtime.h2_progress import SendProgress
 
 if TYPE_CHECKING:
-    import ssl
-
     from edgeproxy.errors import ProtocolError
     from edgeproxy.exchange.forwarding import RequestForwarding
     from edgeproxy.protocol.h2_frames import H2ConnectionError
@@ -33,11 +39,8 @@ if TYPE_CHECKING:
     from edgeproxy.runtime.access_log import ConnectionPart
     from edgeproxy.runtime.listener import ListenerSocket
 
-
-def speaks_h2(transport: asyncio.BaseTransport) -> bool:
-    """Whether TLS has agreed on HTTP/2."""
-    ssl_object = cast("ssl.SSLObject | None", transport.get_extra_info("ssl_object"))
-    return ssl_object is not None and ssl_object.selected_alpn_protocol() == "h2"
+MAX_UNREAD_ANSWERS: Final = 128
+"""Answers that may wait in the transport behind its high mark: as many as requests may be under way."""
 
 
 class ClientStream:  # hot path
@@ -168,29 +171,46 @@ class ClientStream:  # hot path
 
     # ---- time
 
-    def check(self, now: float, idle_timeout: float) -> None:
-        """Is it time to give up on this stream?"""
+    def check(self, now: float, idle_timeout: float, taken: float) -> None:
+        """Is it time to give up on this stream? `taken` is when the client last took what waits for it."""
         exchange = self.exchange
         if exchange is None:
             return
         port = exchange.port
-        last = self.last_activity if port is None else max(self.last_activity, port.last_activity)
-        if now - last > idle_timeout:
+        last = max(self.last_activity, taken)
+        if now - (last if port is None else max(last, port.last_activity)) > idle_timeout:
             exchange.on_idle(is_client_paused=self._is_paused)
 
 
 class H2ClientConnection(ClientFacts, asyncio.Protocol):  # hot path
     """One connection from one client."""
 
-    __slots__ = ("_codec", "_streams", "last_activity")
+    __slots__ = (
+        "_activity",
+        "_codec",
+        "_is_blocked",
+        "_is_idle",
+        "_linger_until",
+        "_progress",
+        "_streams",
+        "_unread_answers",
+        "last_activity",
+    )
 
     def __init__(self, listener: ListenerSocket, memo: Memo[RequestFields], *, established: float) -> None:
         """`established` is when TCP was there."""
         super().__init__(listener)
         self.established = established
+        self.grows_old = established + listener.client_keep_alive
         self.last_activity = established
         self._codec = H2ServerCodec(self, memo, self._write)
         self._streams: dict[int, ClientStream] = {}
+        self._is_blocked = False
+        self._unread_answers = 0
+        self._is_idle = False
+        self._linger_until = 0.0
+        self._progress = SendProgress()
+        self._activity = 0
 
     # ---- asyncio
 
@@ -225,10 +245,15 @@ class H2ClientConnection(ClientFacts, asyncio.Protocol):  # hot path
 
     def pause_writing(self) -> None:
         """More is unsent than the high mark."""
+        self._is_blocked = True
         self._codec.pause_writing()
 
     def resume_writing(self) -> None:
         """What was unsent has gone out."""
+        self._is_blocked = False
+        if self._unread_answers >= MAX_UNREAD_ANSWERS and self._transport is not None:
+            self._transport.resume_reading()
+        self._unread_answers = 0
         self._codec.resume_writing()
 
     def _write(self, data: bytes) -> None:
@@ -275,6 +300,7 @@ class H2ClientConnection(ClientFacts, asyncio.Protocol):  # hot path
         """The client does not want the response any more."""
         stream = self._streams.pop(stream_id, None)
         if stream is not None and stream.exchange is not None:
+            self.last_activity = monotonic()
             exchange, stream.exchange = stream.exchange, None
             exchange.on_client_lost()
 
@@ -289,13 +315,16 @@ class H2ClientConnection(ClientFacts, asyncio.Protocol):  # hot path
 
     def on_finished(self) -> None:
         """Everything is answered and no more will come."""
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.close()
+        if self._is_idle:
+            self._close()
+            return
+        self.last_activity = monotonic()
+        self._linger_until = self.last_activity + LINGER_SECONDS * self._listener.time_scale
 
     def on_connection_error(self, error: H2ConnectionError) -> None:
         """The client broke the protocol; GOAWAY says how."""
         self._on_left()
-        self.on_finished()
+        self._close()
 
     # ---- its streams
 
@@ -303,30 +332,58 @@ class H2ClientConnection(ClientFacts, asyncio.Protocol):  # hot path
         """A stream has no exchange any more."""
         self._streams.pop(stream_id, None)
         self.last_activity = monotonic()
+        if self._is_blocked:
+            self._unread_answers += 1
+            if self._unread_answers == MAX_UNREAD_ANSWERS and self._transport is not None:
+                self._transport.pause_reading()
 
     # ---- time and shutdown
 
     def check(self, now: float, idle_timeout: float) -> None:
         """Called by the deadline sweep: is it time to give up on a stream, or on the connection?"""
-        for stream in list(self._streams.values()):
-            stream.check(now, idle_timeout)
-        if not self._streams and now - self.last_activity > idle_timeout:
-            self._end_idle()
-
-    def _end_idle(self) -> None:
         transport = self._transport
         if transport is None:
             return
-        if transport.is_closing() or self._codec.unsent or transport.get_write_buffer_size():
-            # Closing in order would wait for ever for a client that does not read.
-            transport.abort()
+        progress = self._progress
+        progress.look(self._codec.waiting, transport.get_write_buffer_size(), now)
+        if self._linger_until and not transport.is_closing():
+            self._check_lingering(transport, now, idle_timeout)
             return
-        self.last_activity = monotonic()
-        self._codec.shut_down()
+        for stream_id, stream in list(self._streams.items()):
+            stream.check(now, idle_timeout, progress.of(stream_id))
+        for stream_id in progress.stuck(now - idle_timeout):
+            if stream_id not in self._streams:
+                # Its exchange is over; nobody else would give up on what is left of the response.
+                self._codec.reset_stream(stream_id, ErrorCode.CANCEL)
+        if not self._streams and now - max(self.last_activity, progress.last) > idle_timeout:
+            self._end_idle(transport)
+
+    def _check_lingering(self, transport: asyncio.Transport, now: float, idle_timeout: float) -> None:
+        scale = self._listener.time_scale
+        if self._codec.activity != self._activity:
+            self._activity = self._codec.activity
+            self.last_activity = now
+        last = max(self.last_activity, self._progress.last)
+        if self._progress.unsent:
+            self._linger_until = now + LINGER_SECONDS * scale
+            if now - last > idle_timeout:
+                transport.abort()
+        elif now >= self._linger_until or now - last > LINGER_SILENCE_SECONDS * scale:
+            self._close()
+
+    def _end_idle(self, transport: asyncio.Transport) -> None:
+        if self._progress.unsent or transport.is_closing():
+            # Closing in order would wait for ever for a client that does not read, or does not answer the end of TLS.
+            transport.abort()
+        elif not self._progress.is_waiting:
+            self.last_activity = monotonic()
+            self.drain()
 
     def drain(self) -> None:
-        """Takes no more requests, and closes when those under way are answered."""
+        """Takes no more requests, and closes when those under way are answered; at once if there are none."""
+        self._is_idle = self._transport is not None and not self._transport.get_write_buffer_size()
         self._codec.shut_down()
+        self._is_idle = False
 
     def cut(self) -> None:
         """The time for finishing has run out."""

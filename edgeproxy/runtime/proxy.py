@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
     from edgeproxy.balancing.group import TargetGroupState
     from edgeproxy.balancing.target_state import TargetState
-    from edgeproxy.model.listener import Listener
     from edgeproxy.model.target_group import TargetGroup
     from edgeproxy.runtime.access_log import AccessLog
 
@@ -228,11 +227,11 @@ class EdgeProxy:
             return None
         live = self._listeners.get(key)
         running = self._compiled.listeners.get(key) if self._compiled is not None else None
-        if live is not None and running is not None and _tls_parts(running.listener) == _tls_parts(wanted.listener):
+        if live is not None and running is not None and _tls_parts(running) == _tls_parts(wanted):
             return live.tls
         if self._certificates is None:
             raise ConfigError("Certificates", None, "This proxy was given no way to find certificates.")
-        return ListenerTls(wanted.listener, self._certificates)
+        return ListenerTls(wanted.listener, self._certificates, offers_h2=wanted.settings.http2_enabled)
 
     async def _open_new(
         self, compiled: Compiled, tls: Mapping[ListenerKey, ListenerTls | None]
@@ -388,7 +387,9 @@ class EdgeProxy:
         return f"<EdgeProxy {self.state.value} {list(self._listeners.values())}>"
 
 
-def _tls_parts(listener: Listener) -> tuple[object, ...]:
-    """What of a listener its TLS is made of. Certificate files of one's own do not depend on the hosts."""
+def _tls_parts(compiled: CompiledListener) -> tuple[object, ...]:
+    """What a listener's TLS is made of. Certificate files of one's own do not depend on the hosts."""
+    listener = compiled.listener
     is_made_here = not all(each.is_file for each in listener.certificates)
-    return listener.certificates, listener.effective_ssl_policy, listener.named_hosts if is_made_here else ()
+    hosts = listener.named_hosts if is_made_here else ()
+    return listener.certificates, listener.effective_ssl_policy, hosts, compiled.settings.http2_enabled

@@ -144,8 +144,15 @@ class ListenerTls:
         locator: CertificateLocator,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        offers_h2: bool = True,
     ) -> None:
         """Reads the listener's certificates.
+
+        Args:
+            listener: The listener.
+            locator: Finds the files.
+            now: The time, for certificates that are not valid yet or any more.
+            offers_h2: `routing.http2.enabled` of the load balancer: clients may choose HTTP/2 by ALPN.
 
         Raises:
             ConfigError: The policy is unknown or a certificate cannot be used; `path` is relative to the listener.
@@ -156,6 +163,7 @@ class ListenerTls:
         self._locator = locator
         self._now = now
         self._policy = security_policy(listener.ssl_policy)
+        self._alpn = ALPN_PROTOCOLS if offers_h2 else ALPN_PROTOCOLS[1:]
         located = self._locate()
         self._seen = _stamps(located)
         self._choices = self._build(located)
@@ -231,7 +239,7 @@ class ListenerTls:
         def presenting(chosen: tuple[ServerCertificate, ...]) -> _Presented:
             key = tuple(certificate.files for certificate in chosen)
             if key not in contexts:
-                contexts[key] = _Presented(chosen, _server_context(self._policy, chosen))
+                contexts[key] = _Presented(chosen, _server_context(self._policy, chosen, self._alpn))
             return contexts[key]
 
         default = presenting((certificates[0],))
@@ -260,11 +268,13 @@ def target_context() -> ssl.SSLContext:
     return context
 
 
-def _server_context(policy: SecurityPolicy, certificates: tuple[ServerCertificate, ...]) -> ssl.SSLContext:
+def _server_context(
+    policy: SecurityPolicy, certificates: tuple[ServerCertificate, ...], alpn: list[str]
+) -> ssl.SSLContext:
     context = _ServerContext(ssl.PROTOCOL_TLS_SERVER)
     policy.configure(context)
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
-    context.set_alpn_protocols(ALPN_PROTOCOLS)
+    context.set_alpn_protocols(alpn)
     for certificate in certificates:
         _load(context, certificate.files)
     return context
