@@ -356,7 +356,7 @@ class H2ClientConnection(ClientFacts, asyncio.Protocol):  # hot path
                 # Its exchange is over; nobody else would give up on what is left of the response.
                 self._codec.reset_stream(stream_id, ErrorCode.CANCEL)
         if not self._streams and now - max(self.last_activity, progress.last) > idle_timeout:
-            self._end_idle(transport)
+            self._end_idle(transport, now)
 
     def _check_lingering(self, transport: asyncio.Transport, now: float, idle_timeout: float) -> None:
         scale = self._listener.time_scale
@@ -371,17 +371,18 @@ class H2ClientConnection(ClientFacts, asyncio.Protocol):  # hot path
         elif now >= self._linger_until or now - last > LINGER_SILENCE_SECONDS * scale:
             self._close()
 
-    def _end_idle(self, transport: asyncio.Transport) -> None:
+    def _end_idle(self, transport: asyncio.Transport, now: float) -> None:
         if self._progress.unsent or transport.is_closing():
             # Closing in order would wait for ever for a client that does not read, or does not answer the end of TLS.
             transport.abort()
         elif not self._progress.is_waiting:
-            self.last_activity = monotonic()
             self.drain()
+            self.last_activity = now
 
     def drain(self) -> None:
-        """Takes no more requests, and closes when those under way are answered; at once if there are none."""
-        self._is_idle = self._transport is not None and not self._transport.get_write_buffer_size()
+        """Takes no more requests, and closes when those under way are answered and have arrived."""
+        silence = monotonic() - self.last_activity
+        self._is_idle = silence > LINGER_SILENCE_SECONDS * self._listener.time_scale
         self._codec.shut_down()
         self._is_idle = False
 

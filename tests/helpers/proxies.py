@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from edgeproxy.model.topology import Topology
     from edgeproxy.runtime.client_connection import ClientConnection
+    from edgeproxy.runtime.h2_client_connection import H2ClientConnection
     from edgeproxy.runtime.status import TargetStatus
 
 QUICK = 0.01
@@ -82,7 +83,7 @@ class RunningProxy:
         )
 
     @property
-    def connections(self) -> list[ClientConnection]:
+    def connections(self) -> list[ClientConnection | H2ClientConnection]:
         """The proxy's ends of the client connections."""
         return [each for listener in self.proxy._listeners.values() for each in listener.connections]
 
