@@ -121,7 +121,7 @@ class _Bench:
         for stream, n in enumerate(_numbers(is_varied)):
             path = hpack.NeverIndexedHeaderTuple(":path", method.split(" ")[1].format(n=n))
             pseudo = [(":method", "GET"), (":scheme", "https"), (":authority", "www.example.com"), path]
-            block = encoder.encode([*pseudo, *fields])
+            block = encoder.encode(cast("Any", [*pseudo, *fields]))
             request = frame(HEADERS, END_HEADERS | END_STREAM, 2 * stream + 1, block)
             messages.append((request, RESPONSE.format(n=n).encode()))
         return self.run(client, messages)
