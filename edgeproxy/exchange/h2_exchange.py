@@ -10,7 +10,7 @@ status and gRPC's beside it (observed for 502; the other rows of the table are n
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from edgeproxy.exchange.exchange import Exchange
 from edgeproxy.exchange.forwarding import BodyMode, encode_response_head, remember_encoding, response_lines
@@ -52,21 +52,22 @@ GRPC_STATUSES: Final = {
 """HTTP status to grpc-status and grpc-message of an answer by the load balancer. 502 is observed, the rest
 unconfirmed."""
 
+_IN_HTTPS_OWN_WORDS: Final = frozenset({Outcome.VERSION_REFUSED, Outcome.REDIRECTED, Outcome.FIXED_RESPONSE})
+"""Answers that gRPC's clients get as everybody else does: 464 (observed), and what a rule says (unconfirmed)."""
+
 
 class H2Exchange(Exchange):  # hot path
     """One request on one stream."""
 
     __slots__ = ()
 
-    @property
-    def stream(self) -> StreamPort:
-        """The client's port, which is a stream."""
-        return cast("StreamPort", self.client)
+    client: StreamPort
 
     @property
     def is_grpc(self) -> bool:
-        """Whether this is a call of gRPC."""
-        return self.head is not None and is_grpc(self.head.header_values("content-type"))
+        """Whether this is a call of gRPC, which are all POST."""
+        head = self.head
+        return head is not None and head.method == "POST" and is_grpc(head.header_values("content-type"))
 
     @property
     def keeps_client(self) -> bool:
@@ -90,7 +91,7 @@ class H2Exchange(Exchange):  # hot path
         block = self._encode_head(head)
         self.sent_bytes += FRAME_HEADER_SIZE + len(block)
         self._count(data)
-        self.stream.send_head(block, data, is_complete)
+        self.client.send_head(block, data, is_complete)
         if is_complete:
             self._complete()
 
@@ -117,7 +118,7 @@ class H2Exchange(Exchange):  # hot path
     def on_response_body(self, data: bytes, is_complete: bool) -> None:
         """More of the response's body."""
         self._count(data)
-        self.stream.send_data(data, is_complete)
+        self.client.send_data(data, is_complete)
         if is_complete:
             self._complete()
 
@@ -133,7 +134,7 @@ class H2Exchange(Exchange):  # hot path
         is_head = self.head is not None and self.head.method == "HEAD"
         context = self.context
         grpc: list[str] = []
-        if self.is_grpc and outcome is not Outcome.VERSION_REFUSED:
+        if self.is_grpc and outcome not in _IN_HTTPS_OWN_WORDS:
             status, message = GRPC_STATUSES.get(reply.status, _UNKNOWN)
             grpc = [f"grpc-status: {status}", f"grpc-message: {message}"]
             reply = reply._replace(content_type="application/grpc", body=b"")
@@ -142,7 +143,7 @@ class H2Exchange(Exchange):  # hot path
         body = b"" if is_head else reply.body
         self.sent_bytes += FRAME_HEADER_SIZE + len(block)
         self._count(body)
-        self.stream.send_head(block, body, True)
+        self.client.send_head(block, body, True)
         self._close()
         self.client.end_response(keep)
 

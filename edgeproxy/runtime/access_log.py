@@ -150,7 +150,8 @@ class LineFormat:  # hot path
             trace = (escape(record.trace_id) if fields.trace_id else record.trace_id) or "-"
         kind = self._scheme if status != 101 else self._tunnel_type
         if head is not None and head.version == "HTTP/2.0":
-            kind = "grpcs" if is_grpc(head.header_values("content-type")) else "h2"
+            is_call = head.method == "POST" and is_grpc(head.header_values("content-type"))
+            kind = "grpcs" if is_call else "h2"
         end = shared.end if record.transformed is None else _transformed_end(shared, record.transformed)
         reason = "-" if record.sticky is None else record.sticky.error_reason or "-"
         verdict = record.verdict

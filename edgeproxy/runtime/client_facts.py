@@ -1,10 +1,10 @@
-"""ClientFacts: what is known of a client's connection, whichever version of HTTP it speaks."""
+"""ClientFacts: what is known of a client's connection, whichever version of HTTP it speaks, and how it ends."""
 
 from __future__ import annotations
 
 import secrets
 from time import monotonic
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from edgeproxy.model import ids
 from edgeproxy.runtime.access_log import ConnectionPart, connection_part
@@ -18,6 +18,19 @@ if TYPE_CHECKING:
     from edgeproxy.exchange.forwarding import RequestForwarding
     from edgeproxy.runtime.listener import ListenerSocket
     from edgeproxy.runtime.tls import TlsFacts
+
+
+LINGER_SECONDS: Final = 30.0
+"""How long a client that should stop sending is listened to, at most, before its connection closes; nginx's value."""
+
+LINGER_SILENCE_SECONDS: Final = 5.0
+"""How long it may be silent meanwhile; nginx's value."""
+
+
+def speaks_h2(transport: asyncio.BaseTransport) -> bool:
+    """Whether TLS has agreed on HTTP/2."""
+    ssl_object = cast("ssl.SSLObject | None", transport.get_extra_info("ssl_object"))
+    return ssl_object is not None and ssl_object.selected_alpn_protocol() == "h2"
 
 
 class ClientFacts:  # hot path
@@ -67,6 +80,11 @@ class ClientFacts:  # hot path
         self._transport.set_write_buffer_limits(high=HIGH_WATER)
         self.source_ip, self.source_port = address_of(transport, "peername")
         self.label = ids.endpoint(self.source_ip, self.source_port)
+
+    def _close(self) -> None:
+        # Once: a second time makes asyncio's TLS transport forget its connection, and then nothing can end it.
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.close()
 
     def forwarded_prefix(self, forwarding: RequestForwarding) -> str:
         """The X-Forwarded lines of this client, made once per configuration."""

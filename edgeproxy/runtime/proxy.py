@@ -234,14 +234,18 @@ class EdgeProxy:
             return None
         live = self._listeners.get(key)
         running = self._compiled.listeners.get(key) if self._compiled is not None else None
-        parts = tls_parts(wanted.listener, topology)
-        if live is not None and running is not None and tls_parts(running.listener, self.topology) == parts:
-            return live.tls
+        offers_h2 = wanted.settings.http2_enabled
+        parts = (tls_parts(wanted.listener, topology), offers_h2)
+        if live is not None and running is not None:
+            before = (tls_parts(running.listener, self.topology), running.settings.http2_enabled)
+            if before == parts:
+                return live.tls
         tls = server_tls(
             wanted.listener,
             topology,
             certificates=self._certificates,
             trust_stores=self._trust_stores,
+            offers_h2=offers_h2,
             before=live.tls if live is not None else None,
         )
         self._shortfalls.tell(tls)

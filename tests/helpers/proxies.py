@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from edgeproxy.model.topology import Topology
+    from edgeproxy.runtime.h2_client_connection import H2ClientConnection
     from edgeproxy.runtime.status import TargetStatus
 
 QUICK = 0.01
@@ -84,8 +85,12 @@ class RunningProxy:
     @property
     def connections(self) -> list[ClientConnection]:
         """The proxy's ends of the client connections over HTTP/1."""
-        found = [each for listener in self.proxy._listeners.values() for each in listener.connections]
-        return [each for each in found if isinstance(each, ClientConnection)]
+        return [each for each in self.all_connections if isinstance(each, ClientConnection)]
+
+    @property
+    def all_connections(self) -> list[ClientConnection | H2ClientConnection]:
+        """The proxy's ends of the client connections."""
+        return [each for listener in self.proxy._listeners.values() for each in listener.connections]
 
     async def sweeps(self, count: int) -> None:
         """Wait until the deadline sweep has come by so many times."""
