@@ -115,6 +115,11 @@ class H2Output:  # hot path
         """Bytes that wait for windows or for the transport; while the other end takes some, it is alive."""
         return sum(stream.queued for stream in self._waiting.values())
 
+    def unsent_of(self, stream_id: int) -> int:
+        """The same for one stream."""
+        stream = self._streams.get(stream_id)
+        return 0 if stream is None else stream.queued
+
     # ---- what the runtime does
 
     def pause_writing(self) -> None:

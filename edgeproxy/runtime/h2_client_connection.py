@@ -105,6 +105,12 @@ class ClientStream:  # hot path
             self.exchange.on_request_body(data, FRAME_HEADER_SIZE + len(data), is_complete)
         self._give_back()
 
+    def on_trailers(self, lines: list[str], now: float) -> None:
+        """The end of the request."""
+        self.last_activity = now
+        if self.exchange is not None:
+            self.exchange.on_request_trailers(lines)
+
     def begin(self, data: bytes, is_complete: bool) -> None:
         """The exchange begins, with the part of the body that came with the head."""
         assert self.exchange is not None
@@ -140,6 +146,10 @@ class ClientStream:  # hot path
         """Sends more of the body."""
         if data or is_complete:
             self._went(self._codec.send_data(self._id, data, end_stream=is_complete))
+
+    def send_trailers(self, block: bytes) -> None:
+        """Ends the response with trailers, behind whatever waits."""
+        self._codec.send_trailers(self._id, block)
 
     def _went(self, is_open: bool) -> None:
         if not is_open and self.exchange is not None:
@@ -260,10 +270,10 @@ class H2ClientConnection(ClientFacts, asyncio.Protocol):  # hot path
             stream.on_body(data, is_complete, monotonic())
 
     def on_request_trailers(self, stream_id: int, lines: list[str]) -> None:
-        """The end of a request; targets that speak HTTP/1.1 are told no trailers, as from nginx."""
+        """The end of a request."""
         stream = self._streams.get(stream_id)
         if stream is not None:
-            stream.on_body(b"", True, monotonic())
+            stream.on_trailers(lines, monotonic())
 
     def on_request_error(self, stream_id: int, error: ProtocolError) -> None:
         """A request that is answered with an error."""

@@ -26,7 +26,7 @@ from edgeproxy.runtime.metrics import Metrics
 from edgeproxy.runtime.request_ring import RequestRing
 from edgeproxy.runtime.resolver import Resolve, resolve
 from edgeproxy.runtime.status import ListenerStatus, ProxyState, TargetGroupStatus, TargetStatus
-from edgeproxy.runtime.target_pool import TargetPools
+from edgeproxy.runtime.target_pools import TargetPools
 from edgeproxy.runtime.tls import CertificateLocator, ListenerTls, target_context
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class EdgeProxy:
         self._leaving: list[ListenerSocket] = []
         self._groups: dict[str, TargetGroupState] = {}
         self._checkers: dict[str, GroupHealthChecker] = {}
-        self._target_tls: ssl.SSLContext | None = None
+        self._target_tls: dict[bool, ssl.SSLContext] = {}
         self._certificates_checked = 0.0
         self._anomalies_evaluated = 0.0
         self._compiled: Compiled | None = None
@@ -305,13 +305,14 @@ class EdgeProxy:
             )
             for target in change.removed:
                 self._pools.drain(target)
-            tls = self._tls_to_targets() if group.protocol == "HTTPS" else None
+            is_h2 = group.protocol_version != "HTTP1"
+            tls = self._tls_to_targets(is_h2) if group.protocol == "HTTPS" else None
             balancer = compiled.topology.load_balancer_of(group)
             # Where no load balancer uses the group any more, nobody will ask for its idle connections.
             idle_timeout = 0 if balancer is None else balancer.settings.idle_timeout_seconds * self._time_scale
             counters = None if balancer is None else self.metrics.load_balancers[balancer.name]
             for target in state.targets.values():
-                self._pools.register(target, tls, idle_timeout=idle_timeout, counters=counters)
+                self._pools.register(target, tls, idle_timeout=idle_timeout, counters=counters, is_h2=is_h2)
             state.configure(
                 minimum_healthy_count=settings.minimum_healthy_count,
                 minimum_healthy_percentage=settings.minimum_healthy_percentage,
@@ -320,6 +321,7 @@ class EdgeProxy:
                 algorithm=settings.algorithm,
                 anomaly_mitigation=settings.anomaly_mitigation,
                 slow_start_seconds=settings.slow_start_seconds * self._time_scale,
+                protocol_version=group.protocol_version,
             )
             self._checker(state).apply(
                 group,
@@ -343,10 +345,11 @@ class EdgeProxy:
             )
         return checker
 
-    def _tls_to_targets(self) -> ssl.SSLContext:
-        if self._target_tls is None:
-            self._target_tls = target_context()
-        return self._target_tls
+    def _tls_to_targets(self, is_h2: bool) -> ssl.SSLContext:
+        context = self._target_tls.get(is_h2)
+        if context is None:
+            context = self._target_tls[is_h2] = target_context(is_h2=is_h2)
+        return context
 
     def _on_moved(self, target: TargetState) -> None:
         """Idle connections lead to the old address."""

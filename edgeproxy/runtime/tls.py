@@ -243,8 +243,8 @@ class ListenerTls:
         )
 
 
-def target_context() -> ssl.SSLContext:
-    """The context for connections to HTTPS targets and HTTPS health checks.
+def target_context(*, is_h2: bool = False) -> ssl.SSLContext:
+    """The context for connections to HTTPS targets and HTTPS health checks; with `is_h2`, to those that speak HTTP/2.
 
     The load balancer does not validate a target's certificate: self-signed, expired and wrong names are all accepted
     (user guide, load-balancer-target-groups). The versions and suites are those of ELBSecurityPolicy-TLS13-1-0-2021-06,
@@ -257,6 +257,8 @@ def target_context() -> ssl.SSLContext:
     context.verify_mode = ssl.CERT_NONE
     limit_versions(context, ("TLSv1.3", "TLSv1.2", "TLSv1.1", "TLSv1"))
     set_suites(context, TLS13 + EVERY_TLS12_SUITE, is_legacy=True)
+    if is_h2:
+        context.set_alpn_protocols(["h2"])
     return context
 
 

@@ -13,7 +13,7 @@ from edgeproxy.runtime.compiled import Compiler, rules_that_can_match
 from edgeproxy.runtime.log_outlets import LogOutlets
 from edgeproxy.runtime.metrics import Metrics
 from edgeproxy.runtime.request_ring import ListenerPlace
-from edgeproxy.runtime.target_pool import TargetPools
+from edgeproxy.runtime.target_pools import TargetPools
 from tests.helpers.proxies import answering_itself, forwarding_to, topology
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ import trustme
 from edgeproxy.balancing.target_state import TargetState
 from edgeproxy.runtime.clock import Clock
 from edgeproxy.runtime.metrics import LoadBalancerCounters
-from edgeproxy.runtime.target_pool import TargetPool, TargetPools
+from edgeproxy.runtime.target_pool import TargetPool
+from edgeproxy.runtime.target_pools import TargetPools
 from tests.helpers.conversation import request
 from tests.helpers.proxies import forwarding_to, running
 from tests.helpers.targets import (
