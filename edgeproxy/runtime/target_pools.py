@@ -148,7 +148,7 @@ class TargetPools:
 
     async def _connect(self, pool: TargetPool, exchange: Exchange) -> None:
         try:
-            connection = await self._connector.open(pool, lambda: TargetConnection(pool, self._memo))
+            connection = await self._open(pool)
         except UnreachableError as error:
             exchange.on_target_failed(error.outcome)
         except asyncio.CancelledError:
@@ -167,6 +167,9 @@ class TargetPools:
             pool.on_connect_ended(exchange)
             connection.exchange = exchange
             exchange.on_target_ready(connection, self._clock.now())
+
+    async def _open(self, pool: TargetPool) -> TargetConnection:
+        return await self._connector.open(pool, lambda: TargetConnection(pool, self._memo))
 
     def check(self, now: float) -> None:
         """The deadline sweep's visit: closes what has been idle for longer than its load balancer allows."""
