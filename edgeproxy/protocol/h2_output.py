@@ -176,7 +176,9 @@ class H2Output:  # hot path
                 stream.put(data)
             self._waiting[stream_id] = stream
             self._pump()
-            stream.is_behind = stream.queued > HIGH_WATER
+            if stream.queued > HIGH_WATER:
+                # Once behind, only `on_stream_drained` ends it: whoever was told to wait waits for that.
+                stream.is_behind = True
         self._flush()
         return not stream.is_behind
 
