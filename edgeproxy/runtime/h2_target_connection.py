@@ -182,12 +182,13 @@ class H2TargetConnection(asyncio.Protocol):  # hot path
         last_activity: When bytes last came, or the last stream ended.
     """
 
-    __slots__ = ("_codec", "_pool", "_transport", "last_activity", "ready", "scheme", "streams")
+    __slots__ = ("_codec", "_is_leaving", "_pool", "_transport", "last_activity", "ready", "scheme", "streams")
 
     def __init__(self, pool: H2TargetPool, memo: Memo[ResponseHead]) -> None:
         self._pool = pool
         self._codec = H2ClientCodec(self, memo, self._write)
         self._transport: asyncio.Transport | None = None
+        self._is_leaving = False
         self.scheme = "http" if pool.tls is None else "https"
         self.streams: dict[int, TargetStream] = {}
         self.last_activity = monotonic()
@@ -310,13 +311,16 @@ class H2TargetConnection(asyncio.Protocol):  # hot path
 
     def take(self) -> TargetStream | None:
         """A stream for one more request, if the target allows it; to be opened before another is taken."""
-        return TargetStream(self, self._codec) if self._codec.can_open and self.is_open else None
+        is_free = self._codec.can_open and not self._is_leaving and self.is_open
+        return TargetStream(self, self._codec) if is_free else None
 
     def on_stream_over(self, stream_id: int) -> None:
         """A stream has no exchange any more."""
         if self.streams.pop(stream_id, None) is not None:
             self.last_activity = monotonic()
             self._pool.on_room(self)
+            if self._is_leaving and not self.streams:
+                self._codec.shut_down()
 
     def note_progress(self, now: float) -> None:
         """Called by the deadline sweep."""
@@ -324,8 +328,13 @@ class H2TargetConnection(asyncio.Protocol):  # hot path
             stream.note_progress(now)
 
     def close(self) -> None:
-        """Asks nothing more, and closes when what is under way is answered."""
-        self._codec.shut_down()
+        """Asks nothing more, and closes when what is under way is answered.
+
+        GOAWAY is said at the end: there are targets that answer nothing behind one.
+        """
+        self._is_leaving = True
+        if not self.streams:
+            self._codec.shut_down()
 
     def abort(self) -> None:
         """Closes at once, whatever is under way."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 import trustme
 
-from edgeproxy.runtime.h2_client_connection import H2ClientConnection
 from edgeproxy.runtime.h2_target_connection import H2TargetConnection
 from tests.helpers.h2_peer import OK, Fields, H2Stream, H2Target, answering_h2, echoing_h2, h2_client, silent_h2
 from tests.helpers.https import locator, over_tls
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
+    from edgeproxy.runtime.h2_client_connection import H2ClientConnection
     from tests.helpers.h2_peer import H2Peer
     from tests.helpers.proxies import RunningProxy
 
@@ -260,8 +260,7 @@ async def test_a_client_that_does_not_read_stops_the_target(tmp_path: Path) -> N
         await stream.head()
         await until(lambda: stream.received >= 65_535 and not streams[0].room)
         await edgeproxy.sweeps(3)
-        (connection,) = edgeproxy.connections
-        assert isinstance(connection, H2ClientConnection)
+        (connection,) = cast("list[H2ClientConnection]", edgeproxy.connections)
         assert 65_535 == stream.received
         assert connection._codec.unsent <= HIGH_WATER + 2 * WINDOW
         assert 8 * MIB == len(await stream.read_all())
