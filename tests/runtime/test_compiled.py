@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from edgeproxy.exchange.actions import FixedResponseAction, ForwardAction, RedirectAction
+from edgeproxy.exchange.actions import FixedResponseAction, ForwardAction, RedirectAction, VersionedForwardAction
 from edgeproxy.exchange.transforming import TransformingAction
 from edgeproxy.runtime.clock import Clock
 from edgeproxy.runtime.compiled import Compiler, rules_that_can_match
@@ -43,6 +43,9 @@ TargetGroups:
 """
 
 
+HTTPS_443 = "Port: 443\n        Protocol: HTTPS\n        Certificates: [{CertificateArn: dev}]"
+
+
 @pytest.fixture
 def compiler() -> Compiler:
     clock = Clock()
@@ -59,6 +62,16 @@ def compiler() -> Compiler:
 def default_of(compiler: Compiler, text: str) -> CompiledAction:
     compiled = compiler.compile(topology(text), {})
     return compiled.listeners["dev", 80].context.routing._default.answer
+
+
+def test_only_rules_with_other_versions_than_http1_look_at_the_version(compiler: Compiler) -> None:
+    plain = WEIGHTED.replace("Port: 80\n        Protocol: HTTP", HTTPS_443)
+    mixed = plain.replace("{Name: green, Protocol: HTTP,", "{Name: green, Protocol: HTTP, ProtocolVersion: GRPC,")
+    found = [
+        type(compiler.compile(topology(text), {}).listeners["dev", 443].context.routing._default.answer)
+        for text in (plain, mixed)
+    ]
+    assert [ForwardAction, VersionedForwardAction] == found
 
 
 def test_each_action_has_its_compiled_form(compiler: Compiler) -> None:
