@@ -66,8 +66,8 @@ class TargetStream:  # hot path
         # In two steps: what the body's first bytes lead to needs the stream's number.
         ends = is_complete and not data
         self._id = codec.open(block, end_stream=ends, is_head=is_head)
-        self._connection.streams[self._id] = self
         self.last_activity = monotonic()
+        self._connection.on_stream_opened(self._id, self)
         if data:
             self.send_data(data, is_complete)
 
@@ -151,23 +151,21 @@ class TargetStream:  # hot path
         if exchange is not None:
             exchange.on_target_lost(outcome)
 
-    # ---- HTTP/1.1's, which `H2Exchange` does not call
+    # ---- HTTP/1.1's: asked for by an exchange that began before its group's version changed
 
     def send_request(self, method: str, data: bytes) -> None:
-        """A head of HTTP/1.1."""
-        raise NotImplementedError
+        """A head of HTTP/1.1, which this target does not take."""
+        self.lose(Outcome.VERSION_REFUSED)
 
     def send_upgrade(self, data: bytes) -> None:
         """There is no WebSocket over HTTP/2 here."""
-        raise NotImplementedError
+        self.lose(Outcome.VERSION_REFUSED)
 
     def write(self, data: bytes) -> None:
-        """A body with HTTP/1.1's framing."""
-        raise NotImplementedError
+        """Nothing follows what was refused."""
 
     def end_tunnel(self) -> None:
         """There is none."""
-        raise NotImplementedError
 
     def __repr__(self) -> str:
         return f"<TargetStream {self._id} of {self._connection!r}>"
@@ -179,7 +177,7 @@ class H2TargetConnection(asyncio.Protocol):  # hot path
     Attributes:
         streams: Those that are under way.
         ready: Done when the target's SETTINGS have come, or fails with `ConnectionError`.
-        last_activity: When bytes last came, or the last stream ended.
+        last_activity: When bytes last came, or were first waited for.
     """
 
     __slots__ = ("_codec", "_is_leaving", "_pool", "_transport", "last_activity", "ready", "scheme", "streams")
@@ -314,10 +312,20 @@ class H2TargetConnection(asyncio.Protocol):  # hot path
         is_free = self._codec.can_open and not self._is_leaving and self.is_open
         return TargetStream(self, self._codec) if is_free else None
 
+    @property
+    def allowed_streams(self) -> int:
+        """How many requests at a time the target takes on this connection."""
+        return self._codec.allowed_streams
+
+    def on_stream_opened(self, stream_id: int, stream: TargetStream) -> None:
+        """A stream has an exchange."""
+        if not self.streams:
+            self.last_activity = stream.last_activity
+        self.streams[stream_id] = stream
+
     def on_stream_over(self, stream_id: int) -> None:
         """A stream has no exchange any more."""
         if self.streams.pop(stream_id, None) is not None:
-            self.last_activity = monotonic()
             self._pool.on_room(self)
             if self._is_leaving and not self.streams:
                 self._codec.shut_down()
@@ -335,6 +343,19 @@ class H2TargetConnection(asyncio.Protocol):  # hot path
         self._is_leaving = True
         if not self.streams:
             self._codec.shut_down()
+
+    def expire(self, before: float) -> None:
+        """Called by the deadline sweep: nothing came since `before`.
+
+        Nobody can tell a target that is slow from one that is gone, so no other request is entrusted to it.
+        """
+        if self.last_activity >= before:
+            return
+        if self.is_open:
+            self.close()
+        elif self._transport is not None and not self.streams:
+            # It does not take what closing in order has to deliver.
+            self._transport.abort()
 
     def abort(self) -> None:
         """Closes at once, whatever is under way."""

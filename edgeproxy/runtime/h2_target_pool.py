@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgeproxy.exchange.outcome import Outcome
 from edgeproxy.protocol.h2_client import ASSUMED_STREAMS
@@ -22,6 +22,7 @@ from edgeproxy.runtime.target_pool import LINGER_SECONDS, TargetPool
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Callable, Coroutine
 
     from edgeproxy.balancing.target_state import TargetState
     from edgeproxy.exchange.exchange import Exchange
@@ -37,7 +38,17 @@ _log = logging.getLogger(__name__)
 class H2TargetPool(TargetPool):
     """The connections to one target."""
 
-    __slots__ = ("_attempts", "_clock", "_connector", "_is_draining", "_memo", "_open", "_waiting")
+    __slots__ = (
+        "_attempts",
+        "_clock",
+        "_connector",
+        "_expected",
+        "_is_draining",
+        "_memo",
+        "_open",
+        "_spawn",
+        "_waiting",
+    )
 
     def __init__(
         self,
@@ -48,14 +59,29 @@ class H2TargetPool(TargetPool):
         connector: TargetConnector,
         memo: Memo[ResponseHead],
         clock: Clock,
+        spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
         counters: LoadBalancerCounters | None = None,
         linger_seconds: float = LINGER_SECONDS,
     ) -> None:
-        """`idle_timeout` is that of the load balancer that uses the target's group, in seconds."""
+        """An empty pool.
+
+        Args:
+            target: The target.
+            tls: Set where the group's protocol is HTTPS.
+            idle_timeout: That of the load balancer that uses the target's group, in seconds.
+            connector: Connects.
+            memo: What the codecs of one proxy remember of heads.
+            clock: The time.
+            spawn: Begins a task that ends with the proxy.
+            counters: Those of the load balancer.
+            linger_seconds: How long the end of TLS may take.
+        """
         super().__init__(target, tls, idle_timeout=idle_timeout, counters=counters, linger_seconds=linger_seconds)
         self._connector = connector
         self._memo = memo
         self._clock = clock
+        self._spawn = spawn
+        self._expected = ASSUMED_STREAMS
         self._open: list[H2TargetConnection] = []
         self._waiting: deque[Exchange] = deque()
         self._attempts: set[asyncio.Task[None]] = set()
@@ -71,18 +97,17 @@ class H2TargetPool(TargetPool):
                 return stream
         return None
 
-    def connect(self, exchange: Exchange) -> asyncio.Task[None] | None:
-        """The exchange gets a stream later; a task where another connection has to be made for that."""
+    def connect(self, exchange: Exchange) -> None:
+        """The exchange gets a stream later."""
         self._waiting.append(exchange)
-        return self._begin_attempt()
+        self._begin_attempts()
 
-    def _begin_attempt(self) -> asyncio.Task[None] | None:
-        if len(self._waiting) <= len(self._attempts) * ASSUMED_STREAMS:
-            return None
-        task = asyncio.get_running_loop().create_task(self._attempt())
-        self._attempts.add(task)
-        task.add_done_callback(self._on_attempt_ended)
-        return task
+    def _begin_attempts(self) -> None:
+        """As many as those who wait need, as far as is known."""
+        while len(self._waiting) > len(self._attempts) * self._expected:
+            task = self._spawn(self._attempt())
+            self._attempts.add(task)
+            task.add_done_callback(self._on_attempt_ended)
 
     def _on_attempt_ended(self, task: asyncio.Task[None]) -> None:
         self._attempts.discard(task)
@@ -132,11 +157,11 @@ class H2TargetPool(TargetPool):
             connection.close()
             return
         self._open.append(connection)
+        self._expected = connection.allowed_streams
         self._serve()
         if self._is_draining:
             connection.close()
-        if self._waiting:
-            self._begin_attempt()
+        self._begin_attempts()
 
     def on_room(self, connection: H2TargetConnection) -> None:
         """A stream has ended."""
@@ -171,10 +196,12 @@ class H2TargetPool(TargetPool):
             self._open.remove(connection)
 
     def close_idle(self, before: float | None = None) -> None:
-        """Closes the connections that nothing came on since `before`, or all idle ones."""
+        """Closes the connections that nothing came on since `before`, or all; each when its last stream has ended."""
         for connection in self._open:
-            if not connection.streams and (before is None or connection.last_activity < before):
+            if before is None:
                 connection.close()
+            else:
+                connection.expire(before)
 
     def drain(self) -> None:
         """Closes each connection when its last stream has ended, and those that come later as well."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgeproxy.exchange.outcome import Outcome
 from edgeproxy.protocol.h1_client import response_head_memo
@@ -20,6 +20,7 @@ from edgeproxy.runtime.target_pool import LINGER_SECONDS, TargetPool
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Coroutine
 
     from edgeproxy.balancing.target_state import TargetState
     from edgeproxy.exchange.exchange import Exchange
@@ -98,6 +99,7 @@ class TargetPools:
             connector=self._connector,
             memo=self._memo,
             clock=self._clock,
+            spawn=self._spawn,
         )
 
     def drain(self, target: TargetState) -> None:
@@ -135,16 +137,19 @@ class TargetPools:
             connection.exchange = exchange
             return connection
         if isinstance(pool, H2TargetPool):
-            task = pool.connect(exchange)
-        else:
-            task = asyncio.get_running_loop().create_task(self._connect(pool, exchange))
-            pool.connecting[exchange] = task
-            # Also for a task that is cancelled before its first step.
-            task.add_done_callback(functools.partial(pool.on_connect_ended, exchange))
-        if task is not None:
-            self._connecting.add(task)
-            task.add_done_callback(self._connecting.discard)
+            pool.connect(exchange)
+            return None
+        task = self._spawn(self._connect(pool, exchange))
+        pool.connecting[exchange] = task
+        # Also for a task that is cancelled before its first step.
+        task.add_done_callback(functools.partial(pool.on_connect_ended, exchange))
         return None
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._connecting.add(task)
+        task.add_done_callback(self._connecting.discard)
+        return task
 
     async def _connect(self, pool: TargetPool, exchange: Exchange) -> None:
         try:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 import trustme
 
-from edgeproxy.runtime.h2_target_connection import H2TargetConnection
+from edgeproxy.exchange.outcome import Outcome
+from edgeproxy.runtime.h2_target_connection import H2TargetConnection, TargetStream
 from tests.helpers.h2_peer import OK, Fields, H2Stream, H2Target, answering_h2, echoing_h2, h2_client, silent_h2
 from tests.helpers.https import locator, over_tls
 from tests.helpers.proxies import forwarding_to, running
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
+    from edgeproxy.exchange.exchange import Exchange
+    from edgeproxy.protocol.h2_client import H2ClientCodec
     from edgeproxy.runtime.h2_client_connection import H2ClientConnection
     from tests.helpers.h2_peer import H2Peer
     from tests.helpers.proxies import RunningProxy
@@ -370,17 +373,65 @@ async def test_a_malformed_response_is_a_502(tmp_path: Path, fields: Fields) -> 
 
 
 @pytest.mark.conformance("timeouts", "a stream that its target leaves silent is a 504", "load-balancer-troubleshooting")
-async def test_a_silent_target_is_a_504_for_its_stream_alone(tmp_path: Path) -> None:
+async def test_a_silent_stream_is_a_504_and_others_on_its_connection_go_on(tmp_path: Path) -> None:
+    gate = asyncio.Event()
+
     async def script(stream: H2Stream) -> None:
-        if stream.value(":path") == "/quick":
-            await answering_h2()(stream)
+        if stream.value(":path") == "/silent":
+            return
+        await stream.send_head(OK)
+        while not gate.is_set():
+            await stream.send(b"x")
+            await asyncio.sleep(0.01)
+        await stream.send(b"", end=True)
 
     async with H2Target(script) as target, served(target.port, folder=tmp_path, idle_timeout=5) as (_, client):
-        stream = await client.begin("GET", "/silent")
-        status = await status_of(stream)
+        busy = await client.begin("GET", "/busy")
+        reading = asyncio.create_task(busy.read_all())
+        status = await status_of(await client.begin("GET", "/silent"))
+        gate.set()
+        body = await reading
         quick = await (await client.begin("GET", "/quick")).read_all()
 
-    assert ("504", b"ok", 1) == (status, quick, len(target.peers))
+    assert ("504", None, b"", 1) == (status, busy.reset_code, quick, len(target.peers))
+    assert {b"x"[0]} == set(body)
+
+
+async def test_a_connection_that_nothing_comes_from_gets_no_other_request(tmp_path: Path) -> None:
+    """It may be gone without a word: what is asked on it would be lost, one idle timeout after the other."""
+    async with (
+        H2Target(silent_h2) as target,
+        served(target.port, folder=tmp_path, idle_timeout=5) as (edgeproxy, client),
+    ):
+        statuses = [await status_of(await client.begin("GET", "/")) for _ in range(2)]
+        await until(lambda: not connections_of(edgeproxy))
+
+    assert (["504"] * 2, 2) == (statuses, len(target.peers))
+
+
+@pytest.mark.both_loops
+async def test_a_target_that_takes_nothing_any_more_is_left_in_the_end(tmp_path: Path) -> None:
+    """Closing in order would wait for ever for what lies in the transport."""
+
+    async def script(stream: H2Stream) -> None:
+        stream.peer.h2.increment_flow_control_window(8 * MIB)
+        stream.peer.h2.increment_flow_control_window(8 * MIB, stream.id)
+        await stream.peer.flush()
+        stream.peer._writer.transport.pause_reading()  # type: ignore[attr-defined]
+
+    async with (
+        H2Target(script, receive_buffer=4096) as target,
+        served(target.port, folder=tmp_path, idle_timeout=5) as (edgeproxy, client),
+    ):
+        stream = await client.begin("POST", "/", end=False)
+        sending = asyncio.create_task(stream.send(bytes(8 * MIB), end=True))
+        status = await status_of(stream)
+        sending.cancel()
+        await until(lambda: not connections_of(edgeproxy))
+        # It would not notice: it does not read.
+        target.peers[0].abort()
+
+    assert "504" == status
 
 
 async def test_a_target_that_reads_slowly_is_not_silent(tmp_path: Path) -> None:
@@ -480,3 +531,23 @@ async def test_a_target_of_http1_is_told_no_trailers(tmp_path: Path) -> None:
 
     assert b"ok" == body
     assert b"x-end" not in target.heads[0].lower()
+
+
+@pytest.mark.parametrize(
+    "ask", [lambda stream: stream.send_request("GET", b""), lambda stream: stream.send_upgrade(b"")]
+)
+async def test_an_exchange_of_http1_that_comes_here_is_a_464(ask: Callable[[TargetStream], None]) -> None:
+    """A listener that leaves may serve one more request by the rules of before, when the group has another version."""
+
+    class Recording:
+        outcome: Outcome | None = None
+
+        def on_target_lost(self, outcome: Outcome) -> None:
+            self.outcome = outcome
+
+    exchange = Recording()
+    stream = TargetStream(cast("H2TargetConnection", None), cast("H2ClientCodec", None))
+    stream.exchange = cast("Exchange", exchange)
+    ask(stream)
+
+    assert Outcome.VERSION_REFUSED is exchange.outcome

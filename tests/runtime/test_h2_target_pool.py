@@ -346,3 +346,35 @@ async def test_stopping_while_connecting_answers_and_ends(tmp_path: Path) -> Non
             each.close()
 
     assert stream.value(":status") in ("502", None)
+
+
+async def test_a_target_whose_name_moves_is_left_when_its_streams_have_ended(tmp_path: Path) -> None:
+    gate = asyncio.Event()
+    async with (
+        H2Target(gated_h2(gate)) as target,
+        served(target.port, folder=tmp_path) as edgeproxy,
+        h2_client(edgeproxy.port(443)) as client,
+    ):
+        busy = await client.begin("GET", "/")
+        await until(lambda: target.requests)
+        edgeproxy.proxy._on_moved(pool_of(edgeproxy).target)
+        gate.set()
+        bodies = [await (await client.begin("GET", "/")).read_all(), await busy.read_all()]
+        await until(lambda: 1 == len(pool_of(edgeproxy).connections))
+
+    assert ([b"ok"] * 2, 2) == (bodies, len(target.peers))
+
+
+async def test_a_burst_is_spread_over_as_many_connections_as_the_targets_limit_asks_for(tmp_path: Path) -> None:
+    gate = asyncio.Event()
+    async with (
+        H2Target(gated_h2(gate), settings={SettingCodes.MAX_CONCURRENT_STREAMS: 10}) as target,
+        served(target.port, folder=tmp_path) as edgeproxy,
+        h2_client(edgeproxy.port(443)) as client,
+    ):
+        streams = [await client.begin("GET", "/") for _ in range(100)]
+        await until(lambda: 100 == len(target.requests))
+        gate.set()
+        bodies = [await stream.read_all() for stream in streams]
+
+    assert ([b"ok"] * 100, 10) == (bodies, len(target.peers))
