@@ -116,16 +116,22 @@ class H2TargetPool(TargetPool):
             self._refuse(Outcome.SHUTTING_DOWN)
 
     async def _attempt(self) -> None:
+        failure = Outcome.CONNECT_FAILED
+        connection = None
         try:
             connection = await self._connected()
-        except UnreachableError as error:
-            self._refuse(error.outcome)
-        except LostError as error:
-            self._refuse(error.outcome)
+        except (UnreachableError, LostError) as error:
+            failure = error.outcome
         except Exception:
             # Whatever it was, the clients get an answer: nothing else would end these exchanges.
             _log.exception("Connecting to %s failed in an unforeseen way", self.target.label)
-            self._refuse(Outcome.CONNECT_FAILED)
+        # At once: until the task's callbacks have their turn, somebody may come and would wait for an attempt that is
+        # over.
+        task = asyncio.current_task()
+        assert task is not None
+        self._attempts.discard(task)
+        if connection is None:
+            self._refuse(failure)
         else:
             self._on_connected(connection)
 
@@ -148,9 +154,6 @@ class H2TargetPool(TargetPool):
         return connection
 
     def _on_connected(self, connection: H2TargetConnection) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._attempts.discard(task)
         if connection.take() is None:
             # It came with a GOAWAY, or allows no stream at all: another one would not do better.
             self._refuse(Outcome.TARGET_CLOSED)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from h2.settings import SettingCodes
 
+from edgeproxy.balancing.target_state import TargetState
+from edgeproxy.exchange.outcome import Outcome
+from edgeproxy.protocol.h1_client import response_head_memo
+from edgeproxy.runtime.clock import Clock
 from edgeproxy.runtime.h2_target_pool import H2TargetPool
+from edgeproxy.runtime.target_connector import TargetConnector, UnreachableError
 from tests.helpers.h2_peer import H2Stream, H2Target, answering_h2, h2_client, silent_h2
 from tests.helpers.https import locator, over_tls
 from tests.helpers.proxies import forwarding_to, running
@@ -21,6 +26,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
+    from edgeproxy.exchange.exchange import Exchange
+    from edgeproxy.runtime.target_pool import TargetPool
     from tests.helpers.proxies import RunningProxy
 
 PAGE = "load-balancer-target-groups"
@@ -378,3 +385,37 @@ async def test_a_burst_is_spread_over_as_many_connections_as_the_targets_limit_a
         bodies = [await stream.read_all() for stream in streams]
 
     assert ([b"ok"] * 100, 10) == (bodies, len(target.peers))
+
+
+async def test_who_comes_in_the_moment_when_an_attempt_fails_gets_an_attempt_of_his_own() -> None:
+    """Before the loop has told that the task is over."""
+    attempts = 0
+
+    class Waiting:
+        outcome: Outcome | None = None
+
+        def on_target_failed(self, outcome: Outcome) -> None:
+            self.outcome = outcome
+            if self is first:
+                pool.connect(cast("Exchange", second))
+
+    class Failing(TargetConnector):
+        async def open(self, pool: TargetPool, make: Any) -> Any:
+            nonlocal attempts
+            attempts += 1
+            raise UnreachableError(Outcome.CONNECT_TIMEOUT)
+
+    first, second = Waiting(), Waiting()
+    pool = H2TargetPool(
+        TargetState("app", "127.0.0.1", 1),
+        None,
+        idle_timeout=60,
+        connector=Failing(timeout=1, linger_seconds=1),
+        memo=response_head_memo(),
+        clock=Clock(),
+        spawn=asyncio.ensure_future,
+    )
+    pool.connect(cast("Exchange", first))
+    await until(lambda: second.outcome)
+
+    assert (2, Outcome.CONNECT_TIMEOUT) == (attempts, second.outcome)
