@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from edgeproxy.errors import ProtocolError
     from edgeproxy.exchange.ports import TargetPort
     from edgeproxy.exchange.replies import Reply
+    from edgeproxy.exchange.versions import ProtocolVersion
 
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -144,6 +145,10 @@ class Exchange(Tunnel):  # hot path
             self._port.resume_reading()
 
     # ---- the target's events
+
+    def is_taken_by(self, version: ProtocolVersion) -> bool:
+        """Whether a target group of this protocol version takes such requests; asked where it is not HTTP1."""
+        return version == "HTTP1"
 
     def forward_to(self, target: TargetState) -> None:
         """Sends the request to this target, now or when a connection is there."""

@@ -63,16 +63,18 @@ _NOT_FORWARDED: Final = frozenset(
 )
 
 
-class _DerivedRequest:
+class DerivedRequest:
     """What of a request's header section is the same for every request that repeats it."""
 
-    __slots__ = ("host_line", "owner", "prefix", "rest")
+    __slots__ = ("host_line", "owner", "prefix", "rest", "rest_block")
 
     def __init__(self, owner: RequestForwarding, prefix: str | None, host_line: str, rest: str) -> None:
         self.owner = owner
         self.prefix = prefix
         self.host_line = host_line
         self.rest = rest
+        self.rest_block: bytes | None = None
+        """`rest` for a target that speaks HTTP/2, once one was asked."""
 
 
 class RequestForwarding:  # hot path
@@ -184,15 +186,32 @@ class RequestForwarding:  # hot path
             trace: The value of X-Amzn-Trace-Id.
             transformed: What takes the place of the client's host, or path and query.
         """
-        derived: _DerivedRequest | None = head.fields.derived
+        derived: DerivedRequest | None = head.fields.derived
         if derived is None or derived.owner is not self:
             derived = head.fields.derived = self._derive(head.fields)
         if derived.prefix is not None:
             received = self._forwarded_for(derived.prefix, head.source_ip, source_port)
             prefix = received + prefix[prefix.index(self._suffix) :]
         if transformed is not None or head.authority or not head.fields.host:
-            return self._encode_unusual(head, derived, prefix, trace, transformed)
+            host_line, target = self._unusual(head, derived, transformed)
+            line = f"{head.method} {target} HTTP/1.1"
+            return f"{line}\r\n{prefix}{host_line}{trace}{derived.rest}".encode("latin-1")
         return f"{head.line}\r\n{prefix}{derived.host_line}{trace}{derived.rest}".encode("latin-1")
+
+    def parts(
+        self, head: RequestHead, prefix: str, source_port: int, transformed: Transformed | None
+    ) -> tuple[DerivedRequest, str, str, str]:
+        """What `encode` joins: what is kept with the fields, the X-Forwarded lines, the Host value, the target."""
+        derived: DerivedRequest | None = head.fields.derived
+        if derived is None or derived.owner is not self:
+            derived = head.fields.derived = self._derive(head.fields)
+        if derived.prefix is not None:
+            received = self._forwarded_for(derived.prefix, head.source_ip, source_port)
+            prefix = received + prefix[prefix.index(self._suffix) :]
+        host_line, target = derived.host_line, head.target
+        if transformed is not None or not head.fields.host:
+            host_line, target = self._unusual(head, derived, transformed)
+        return derived, prefix, host_line[len("Host: ") : host_line.index("\r\n")], target
 
     @staticmethod
     def encode_upgrade(encoded: bytes, fields: RequestFields) -> bytes:
@@ -200,14 +219,7 @@ class RequestForwarding:  # hot path
         line = next(fields.lines[position] for position, name, _ in fields.special if name == "upgrade")
         return b"%bConnection: Upgrade\r\n%b\r\n\r\n" % (encoded[:-2], line.encode("latin-1"))
 
-    def _encode_unusual(
-        self,
-        head: RequestHead,
-        derived: _DerivedRequest,
-        prefix: str,
-        trace: str,
-        transformed: Transformed | None,
-    ) -> bytes:
+    def _unusual(self, head: RequestHead, derived: DerivedRequest, transformed: Transformed | None) -> tuple[str, str]:
         """Absolute-form targets name the host themselves; HTTP/1.0 clients may not name one; a transform may."""
         host_line, target = derived.host_line, head.target
         if transformed is not None and transformed.target is not None:
@@ -219,10 +231,9 @@ class RequestForwarding:  # hot path
             host_line = self._host_line(head.authority)
         elif not head.fields.host:
             host_line = self._host_line(self._dns_name)
-        line = f"{head.method} {target} HTTP/1.1"
-        return f"{line}\r\n{prefix}{host_line}{trace}{derived.rest}".encode("latin-1")
+        return host_line, target
 
-    def _derive(self, fields: RequestFields) -> _DerivedRequest:
+    def _derive(self, fields: RequestFields) -> DerivedRequest:
         lines = fields.lines.copy()
         # One statement of the length, whatever the client made of it, in the place of its first one.
         is_chunked = fields.body_length == CHUNKED
@@ -246,7 +257,7 @@ class RequestForwarding:  # hot path
         else:
             host_line = f"Host: {self.outgoing_host(fields.host)}\r\n"
         lines.append("\r\n")
-        return _DerivedRequest(
+        return DerivedRequest(
             self, fields.forwarded_for or None, f"{host_line}X-Amzn-Trace-Id: ", "\r\n" + "\r\n".join(lines)
         )
 

@@ -121,6 +121,11 @@ class H2Output:  # hot path
         """The streams that wait for windows or for the transport, and how many bytes wait on each."""
         return {stream.id: stream.queued for stream in self._waiting.values()}
 
+    def unsent_of(self, stream_id: int) -> int:
+        """The same for one stream."""
+        stream = self._streams.get(stream_id)
+        return 0 if stream is None else stream.queued
+
     # ---- what the runtime does
 
     def pause_writing(self) -> None:
@@ -195,7 +200,9 @@ class H2Output:  # hot path
                 stream.put(data)
             self._waiting[stream_id] = stream
             self._pump()
-            stream.is_behind = stream.queued > HIGH_WATER
+            if stream.queued > HIGH_WATER:
+                # Once behind, only `on_stream_drained` ends it: whoever was told to wait waits for that.
+                stream.is_behind = True
         self._flush()
         return not stream.is_behind
 

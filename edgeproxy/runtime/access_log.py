@@ -11,8 +11,8 @@ import time
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol, cast
 
 from edgeproxy.exchange.forwarding import split_host
-from edgeproxy.exchange.h2_exchange import is_grpc
 from edgeproxy.exchange.outcome import Outcome
+from edgeproxy.exchange.versions import is_grpc
 from edgeproxy.protocol.message import ascii_lower
 from edgeproxy.runtime.log_writer import LogWriter
 

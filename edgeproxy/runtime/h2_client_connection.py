@@ -173,10 +173,10 @@ class H2ClientConnection(ClientFacts, asyncio.Protocol):  # hot path
             stream.on_body(data, is_complete, monotonic())
 
     def on_request_trailers(self, stream_id: int, lines: list[str]) -> None:
-        """The end of a request; targets that speak HTTP/1.1 are told no trailers, as from nginx."""
+        """The end of a request."""
         stream = self._streams.get(stream_id)
         if stream is not None:
-            stream.on_body(b"", True, monotonic())
+            stream.on_trailers(lines, monotonic())
 
     def on_request_error(self, stream_id: int, error: ProtocolError) -> None:
         """A request that is answered with an error."""

@@ -80,6 +80,12 @@ class ClientStream:  # hot path
             self.exchange.on_request_body(data, FRAME_HEADER_SIZE + len(data), is_complete)
         self._give_back()
 
+    def on_trailers(self, lines: list[str], now: float) -> None:
+        """The end of the request."""
+        self.last_activity = now
+        if self.exchange is not None:
+            self.exchange.on_request_trailers(lines)
+
     def begin(self, data: bytes, is_complete: bool) -> None:
         """The exchange begins, with the part of the body that came with the head."""
         assert self.exchange is not None
@@ -116,6 +122,10 @@ class ClientStream:  # hot path
         """Sends more of the body."""
         if data or is_complete:
             self._went(self._codec.send_data(self._id, data, end_stream=is_complete))
+
+    def send_trailers(self, block: bytes) -> None:
+        """Ends the response with trailers, behind whatever waits."""
+        self._codec.send_trailers(self._id, block)
 
     def _went(self, is_open: bool) -> None:
         if not is_open and self.exchange is not None:

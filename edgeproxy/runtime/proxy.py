@@ -28,7 +28,7 @@ from edgeproxy.runtime.request_ring import RequestRing
 from edgeproxy.runtime.resolver import Resolve, resolve
 from edgeproxy.runtime.server_tls import ServerTls, server_tls, tls_parts
 from edgeproxy.runtime.status import ListenerStatus, ProxyState, TargetGroupStatus, TargetStatus
-from edgeproxy.runtime.target_pool import TargetPools
+from edgeproxy.runtime.target_pools import TargetPools
 from edgeproxy.runtime.target_tls import TargetTls
 
 if TYPE_CHECKING:
@@ -329,7 +329,9 @@ class EdgeProxy:
             idle_timeout = 0 if balancer is None else balancer.settings.idle_timeout_seconds * self._time_scale
             counters = None if balancer is None else self.metrics.load_balancers[balancer.name]
             for target in state.targets.values():
-                self._pools.register(target, tls, idle_timeout=idle_timeout, counters=counters)
+                self._pools.register(
+                    target, tls, idle_timeout=idle_timeout, counters=counters, is_h2=group.protocol_version != "HTTP1"
+                )
             state.configure(
                 minimum_healthy_count=settings.minimum_healthy_count,
                 minimum_healthy_percentage=settings.minimum_healthy_percentage,
@@ -338,6 +340,7 @@ class EdgeProxy:
                 algorithm=settings.algorithm,
                 anomaly_mitigation=settings.anomaly_mitigation,
                 slow_start_seconds=settings.slow_start_seconds * self._time_scale,
+                protocol_version=group.protocol_version,
             )
             self._checker(state).apply(
                 group,

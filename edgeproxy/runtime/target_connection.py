@@ -36,6 +36,8 @@ class TargetConnection(asyncio.Protocol):  # hot path
         "last_activity",
     )
 
+    is_stream: Final = False
+
     def __init__(self, pool: TargetPool, memo: Memo[ResponseHead]) -> None:
         self._pool = pool
         self._codec = H1ClientCodec(self, memo)

@@ -42,6 +42,7 @@ class ScriptedStream:
         self.exchange: H2Exchange | None = None
         self.fields: Fields = []
         self.body = b""
+        self.trailers: list[tuple[str, str]] = []
         self.has_ended = False
         self.is_open = True
         self.is_paused = False
@@ -105,6 +106,11 @@ class ScriptedStream:
     def send_data(self, data: bytes, is_complete: bool) -> None:
         assert self.fields, "a body without a head"
         self._take(data, is_complete)
+
+    def send_trailers(self, block: bytes) -> None:
+        assert self.fields, "trailers without a head"
+        self._take(b"", True)
+        self.trailers = fields_of(block)
 
     def _take(self, data: bytes, is_complete: bool) -> None:
         assert self.is_open, "bytes for a client that is gone"

@@ -214,6 +214,17 @@ def test_whoever_sends_is_told_to_wait_and_when_to_go_on() -> None:
     assert codec.send_data(1, b"x", end_stream=False)
 
 
+def test_whoever_was_told_to_wait_waits_until_told_whatever_else_is_sent_meanwhile() -> None:
+    """Between the marks nothing is said; what was on its way may still be sent there."""
+    server = asked(1, settings=((INITIAL_WINDOW, 0),))
+    codec = server.codec
+    assert not codec.send_data(1, bytes(HIGH_WATER + 1), end_stream=False)
+    server.feed(window_update(1, LOW_WATER // 2))
+    assert not codec.send_data(1, b"x", end_stream=False)
+    server.feed(window_update(1, LOW_WATER // 2 + 2))
+    assert [("drained", 1)] == server.told()
+
+
 def test_nobody_is_told_to_go_on_behind_the_end() -> None:
     server = asked(1, settings=((INITIAL_WINDOW, 0),))
     assert not server.codec.send_data(1, bytes(HIGH_WATER + 1), end_stream=True)

@@ -25,7 +25,9 @@ from tests.helpers.wait import until
 PAGE = "load-balancer-health-check-logs"
 
 
-def line(result: CheckResult, status: int = 0, *, protocol: str = "HTTP", latency: float = 0.019584011) -> str:
+def line(
+    result: CheckResult, status: int | None = None, *, protocol: str = "HTTP", latency: float = 0.019584011
+) -> str:
     return render(
         CheckRecord(
             protocol=protocol,
@@ -56,10 +58,10 @@ def test_a_pass_is_the_documented_line() -> None:
         (response_code_mismatch(502), 502, "FAIL 502 TargetError"),
         (response_code_mismatch(404), 404, "FAIL 404 ResponseCodeMismatch"),
         (response_code_mismatch(301), 301, "FAIL 301 ResponseCodeMismatch"),
-        (TIMED_OUT, 0, "FAIL - TimedOut"),
-        (FAILED, 0, "FAIL - ConnectionReset"),
-        (name_not_resolved("a"), 0, "FAIL - ConnectionReset"),
-        (INTERNAL_ERROR, 0, "FAIL - InternalError"),
+        (TIMED_OUT, None, "FAIL - TimedOut"),
+        (FAILED, None, "FAIL - ConnectionReset"),
+        (name_not_resolved("a"), None, "FAIL - ConnectionReset"),
+        (INTERNAL_ERROR, None, "FAIL - InternalError"),
     ],
 )
 def test_a_failure_has_its_reason(result: CheckResult, status: int, expected: str) -> None:
