@@ -79,12 +79,6 @@ _ROWS: Final = (
     ),
     Gap(
         "connection log",
-        "Failed: codes about the client's certificate",
-        _CONNECTIONS,
-        _MUTUAL_TLS + " Every other failure is UnmappedConnectionError.",
-    ),
-    Gap(
-        "connection log",
         "protocol, cipher and key exchange of a handshake that failed",
         _CONNECTIONS,
         "Python's ssl module tells nothing of a handshake that has not ended well.",
