@@ -100,7 +100,7 @@ async def test_an_upload_does_not_pile_up_in_front_of_a_slow_target(
     async def taking(conversation: Conversation, head: bytes) -> None:
         nonlocal received
         assert client.stdin is not None
-        received = await take(conversation.read, client.stdin.transport.get_write_buffer_size)  # type: ignore[attr-defined]
+        received = await take(conversation.read, client.stdin.transport.get_write_buffer_size)
         await conversation.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone")
         await conversation.read_to_end()
 
