@@ -54,7 +54,7 @@ def statuses(edgeproxy: RunningProxy) -> dict[int, int]:
 
 
 def only_connection(edgeproxy: RunningProxy) -> H2ClientConnection:
-    (connection,) = edgeproxy.all_connections
+    (connection,) = edgeproxy.connections
     assert isinstance(connection, H2ClientConnection)
     return connection
 
@@ -416,7 +416,7 @@ async def test_answers_without_a_body_do_not_pile_up_for_a_client_that_reads_not
         requests = b"".join(headers(number * 2 + 1, head) for number in range(count))
         conversation.transport.pause_reading()
         conversation._writer.write(PREFACE + settings() + requests)
-        connection = await until(lambda: edgeproxy.all_connections and only_connection(edgeproxy))
+        connection = await until(lambda: edgeproxy.connections and only_connection(edgeproxy))
         assert isinstance(connection, H2ClientConnection)
         await until(lambda: connection._unread_answers >= MAX_UNREAD_ANSWERS)
         await edgeproxy.sweeps(1)

@@ -263,7 +263,7 @@ async def test_a_client_that_does_not_read_stops_the_target(tmp_path: Path) -> N
         await stream.head()
         await until(lambda: stream.received >= 65_535 and not streams[0].room)
         await edgeproxy.sweeps(3)
-        (connection,) = cast("list[H2ClientConnection]", edgeproxy.all_connections)
+        (connection,) = cast("list[H2ClientConnection]", edgeproxy.connections)
         assert 65_535 == stream.received
         assert connection._codec.unsent <= HIGH_WATER + 2 * WINDOW
         assert 8 * MIB == len(await stream.read_all())
