@@ -18,7 +18,6 @@ from edgeproxy.exchange.exchange import Exchange
 from edgeproxy.exchange.simple import SimpleExchange
 from edgeproxy.model import ids
 from edgeproxy.protocol.h1_server import H1ServerCodec
-from edgeproxy.runtime.access_log import ConnectionPart, connection_part
 from edgeproxy.runtime.target_connection import HIGH_WATER
 from edgeproxy.runtime.tls_accept import address_of
 
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from edgeproxy.exchange.forwarding import RequestForwarding
     from edgeproxy.protocol.memo import Memo
     from edgeproxy.protocol.message import RequestFields, RequestHead
+    from edgeproxy.runtime.access_log import ConnectionPart
     from edgeproxy.runtime.listener import ListenerSocket
     from edgeproxy.runtime.tls import TlsFacts
 
@@ -47,12 +47,12 @@ class ClientConnection(asyncio.Protocol):  # hot path
         "_listener",
         "_transport",
         "_trace_id",
-        "_log_part",
         "_tls_facts",
         "established",
         "feed",
         "grows_old",
         "label",
+        "log_part",
         "source_ip",
         "source_port",
         # derived from the listener's current configuration
@@ -76,7 +76,8 @@ class ClientConnection(asyncio.Protocol):  # hot path
         self._transport: asyncio.Transport | None = None
         self._trace_id = ""
         self._tls_facts: TlsFacts | None = None
-        self._log_part: ConnectionPart | None = None
+        self.log_part: ConnectionPart | None = None
+        """What all log lines of this connection share; made by the first one."""
         self.source_ip = ""
         self.source_port = 0
         self.label = "-"
@@ -339,14 +340,6 @@ class ClientConnection(asyncio.Protocol):  # hot path
             self._transport.abort()
 
     # ---- for the logs
-
-    @property
-    def log_part(self) -> ConnectionPart:
-        """What all log lines of this connection share."""
-        part = self._log_part
-        if part is None:
-            part = self._log_part = connection_part(self)
-        return part
 
     @property
     def trace_id(self) -> str:
