@@ -1,8 +1,8 @@
 """RequestHead and ResponseHead: a message's first line and header section, with cheap views on both.
 
 A head is split in two objects. What depends on the header section alone (`RequestFields`, `ResponseFields`) is parsed
-once and may be shared by many messages through the memo; it is never changed after parsing, except for `derived`, a
-place where the layer above keeps what it computed from the section. What belongs to one message (`RequestHead`) is
+once and may be shared by many messages through the memo; it is never changed after parsing, except for `derived` and
+`routed`, where the layer above keeps what it computed from the section. What belongs to one message (`RequestHead`) is
 small.
 """
 
@@ -69,6 +69,7 @@ class RequestFields:  # hot path
         has_invalid_names: Some header's name is not made of letters, digits and hyphens alone.
         size: Bytes of the section as received.
         derived: What the layer above computed from this section; the codec never reads it.
+        routed: Likewise, what it found for the last request with this section, and under which circumstances.
     """
 
     __slots__ = (
@@ -88,6 +89,7 @@ class RequestFields:  # hot path
         "is_plain",
         "is_simply_framed",
         "lines",
+        "routed",
         "size",
         "special",
         "trace_id",
@@ -126,6 +128,7 @@ class RequestFields:  # hot path
         self.trace_id = ""
         self.unsupported_coding = False
         self.derived: Any = None
+        self.routed: Any = None
 
     @property
     def fields(self) -> list[Field]:
