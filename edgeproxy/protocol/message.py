@@ -42,6 +42,16 @@ def split_lines(lines: list[str]) -> list[Field]:
     return [(name, value.strip(" \t")) for name, _, value in (line.partition(":") for line in lines)]
 
 
+def _by_name(seen: list[KnownLine]) -> dict[str, list[str]]:
+    """The values under each name in lower case, in the order received."""
+    values = {name: [value] for name, value, _ in seen}
+    if len(values) < len(seen):
+        values.clear()
+        for name, value, _ in seen:
+            values.setdefault(name, []).append(value)
+    return values
+
+
 class RequestFields:  # hot path
     """A parsed request header section.
 
@@ -105,7 +115,7 @@ class RequestFields:  # hot path
         """`seen` is what is known about each of the lines."""
         self.lines = lines
         self._seen = seen
-        self._values: dict[str, list[str]] = {}
+        self._values: dict[str, list[str]] | None = None
         self.special = special_fields(seen)
         self.size = size
         self.has_invalid_names = False
@@ -137,10 +147,10 @@ class RequestFields:  # hot path
 
     def values(self, name: str) -> Sequence[str]:
         """The values of one header, given in lower case, in the order received; empty when it is absent."""
-        values = self._values.get(name)
+        values = self._values
         if values is None:
-            values = self._values[name] = [value for seen, value, _ in self._seen if seen == name]
-        return values
+            values = self._values = _by_name(self._seen)
+        return values.get(name) or []
 
 
 class RequestHead:  # hot path
