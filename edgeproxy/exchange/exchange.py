@@ -31,7 +31,7 @@ from edgeproxy.exchange.replies import encode_reply, page
 from edgeproxy.exchange.tunnel import Tunnel
 from edgeproxy.protocol.body import encode_chunks
 from edgeproxy.protocol.judgement import UnreadableRequestError
-from edgeproxy.protocol.message import CHUNKED, ResponseHead
+from edgeproxy.protocol.message import CHUNKED, ONCE, ResponseHead
 from edgeproxy.protocol.upgrade import asks_for_websocket
 from edgeproxy.rules.normalise import normalise_path
 
@@ -94,7 +94,7 @@ class Exchange(Tunnel):  # hot path
         else:
             action = routing.match(head)
             # Not the table: the memory of sections outlives it.
-            fields.routed = head.line, head.source_ip, routing.identity, action
+            fields.routed = ONCE if routed is None else (head.line, head.source_ip, routing.identity, action)
         self.priority = action.priority
         action.perform(self)
 

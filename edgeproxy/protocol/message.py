@@ -1,9 +1,9 @@
 """RequestHead and ResponseHead: a message's first line and header section, with cheap views on both.
 
 A head is split in two objects. What depends on the header section alone (`RequestFields`, `ResponseFields`) is parsed
-once and may be shared by many messages through the memo; it is never changed after parsing, except for `derived` and
-`routed`, where the layer above keeps what it computed from the section. What belongs to one message (`RequestHead`) is
-small.
+once and may be shared by many messages through the memo; it is never changed after parsing, except for `derived`,
+`routed` and `logged`, where the layers above keep what they computed from the section. What belongs to one message
+(`RequestHead`) is small.
 """
 
 from __future__ import annotations
@@ -52,6 +52,10 @@ def _by_name(seen: list[KnownLine]) -> dict[str, list[str]]:
     return values
 
 
+ONCE: Final[tuple[Any, ...]] = ("",)
+"""What `RequestFields.routed` and `logged` say after the section's first request; no request has such a line."""
+
+
 class RequestFields:  # hot path
     """A parsed request header section.
 
@@ -79,7 +83,9 @@ class RequestFields:  # hot path
         has_invalid_names: Some header's name is not made of letters, digits and hyphens alone.
         size: Bytes of the section as received.
         derived: What the layer above computed from this section; the codec never reads it.
-        routed: Likewise, what it found for the last request with this section, and under which circumstances.
+        routed: Likewise, where it sent the last request with this section, and under which circumstances. Begins with
+            that request's line; ONCE after the first request, because most sections never come again.
+        logged: Likewise, what it wrote of that request.
     """
 
     __slots__ = (
@@ -99,6 +105,7 @@ class RequestFields:  # hot path
         "is_plain",
         "is_simply_framed",
         "lines",
+        "logged",
         "routed",
         "size",
         "special",
@@ -139,6 +146,7 @@ class RequestFields:  # hot path
         self.unsupported_coding = False
         self.derived: Any = None
         self.routed: Any = None
+        self.logged: Any = None
 
     @property
     def fields(self) -> list[Field]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol
 
 from edgeproxy.exchange.forwarding import split_host
 from edgeproxy.exchange.outcome import Outcome
-from edgeproxy.protocol.message import ascii_lower
+from edgeproxy.protocol.message import ONCE, ascii_lower
 from edgeproxy.runtime.log_writer import LogWriter
 
 if TYPE_CHECKING:
@@ -102,6 +102,7 @@ class LineFormat:  # hot path
     __slots__ = (
         "_agents",
         "_dns_name",
+        "_identity",
         "_port",
         "_scheme",
         "_second",
@@ -113,6 +114,7 @@ class LineFormat:  # hot path
 
     def __init__(self, *, load_balancer: str, dns_name: str, protocol: Literal["HTTP", "HTTPS"], port: int) -> None:
         """`load_balancer` is the resource, `app/NAME/ID`."""
+        self._identity = object()
         self._scheme = protocol.lower()
         self._tunnel_type = "ws" if protocol == "HTTP" else "wss"
         self._port = port
@@ -138,15 +140,20 @@ class LineFormat:  # hot path
         target_status = record.target_status
         status = _NUMBERS[target_status] if target_status else "-"
         if head is None:
-            request = f"- {self._scheme}://{self._dns_name}:{self._port}- -"
-            agent = "-"
+            request = f'"- {self._scheme}://{self._dns_name}:{self._port}- -" "-"'
             trace = "-"
         else:
             fields = head.fields
-            host = head.authority or fields.host
-            base = self._urls.get(host) or self._base_url(host)
-            request = f"{head.method} {base}{escape(head.target)} {head.version}"
-            agent = self._agents.get(fields.user_agent) or self._agent(fields.user_agent)
+            # A section that is remembered knows what was written of it last; it depends on nothing else but the line.
+            logged = fields.logged
+            if logged is not None and logged[0] == head.line and logged[1] is self._identity:
+                request = logged[2]
+            else:
+                host = head.authority or fields.host
+                base = self._urls.get(host) or self._base_url(host)
+                agent = self._agents.get(fields.user_agent) or self._agent(fields.user_agent)
+                request = f'"{head.method} {base}{escape(head.target)} {head.version}" "{agent}"'
+                fields.logged = ONCE if logged is None else (head.line, self._identity, request)
             # A client may have written part of it.
             trace = (escape(record.trace_id) if fields.trace_id else record.trace_id) or "-"
         kind = self._scheme if target_status != 101 else self._tunnel_type
@@ -168,7 +175,7 @@ class LineFormat:  # hot path
             f"{kind} {text}.{_THREE_DIGITS[micros // 1000]}{_THREE_DIGITS[micros % 1000]}{self._start}"
             f"{client_label} {label} {_times(record, now)} "
             f"{_NUMBERS[record.status]} {status} {record.received_bytes} {record.sent_bytes} "
-            f'"{request}" "{agent}" {tls} {"-" if group is None else group.arn} "{trace}" '
+            f'{request} {tls} {"-" if group is None else group.arn} "{trace}" '
             f"{certificate} {record.priority} {begun_text}.{_THREE_DIGITS[int((begun - begun_second) * 1000)]}000Z "
             f'"{record.actions or "-"}" "{escape(record.redirect_url) if record.redirect_url else "-"}" "{reason}" '
             f'"{label}" "{status}" {classified} {end}'

@@ -54,6 +54,22 @@ def fields(text: str) -> list[str]:
     return re.findall(r'"[^"]*"|[^ "]+', text[:-1])
 
 
+def test_a_section_that_repeats_is_logged_with_the_line_and_the_listener_of_each_request() -> None:
+    """The section remembers what was written of its last request; another line or listener writes something else."""
+    plain = LineFormat(load_balancer="app/demo/98e3a879de9d6b42", dns_name=DNS_NAME, protocol="HTTP", port=80)
+    secure = LineFormat(load_balancer="app/demo/98e3a879de9d6b42", dns_name=DNS_NAME, protocol="HTTPS", port=443)
+    stage = Stage(action=FixedResponseConfig(status_code="200"))
+    client = stage.client()
+    party = SimpleNamespace(label="-", tls_facts=None, trace_id=TID, node_address="198.51.100.60")
+    cast("Any", client).log_part = connection_part(cast("ClientConnection", party))
+    written = []
+    for target, line_format in (*[("/a", plain)] * 3, ("/b", plain), ("/b", secure), ("/a", secure), ("/a", plain)):
+        client.sends(f"GET {target} HTTP/1.1", "Host: a")
+        written.append(fields(line_format.render(stage.ledger.records[-1], START, EPOCH - START))[12])
+    urls = [*["http://a:80/a"] * 3, "http://a:80/b", "https://a:443/b", "https://a:443/a", "http://a:80/a"]
+    assert [f'"GET {url} HTTP/1.1"' for url in urls] == written
+
+
 # ---- whole lines
 
 
