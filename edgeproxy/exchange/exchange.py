@@ -31,13 +31,14 @@ from edgeproxy.exchange.replies import encode_reply, page
 from edgeproxy.exchange.tunnel import Tunnel
 from edgeproxy.protocol.body import encode_chunks
 from edgeproxy.protocol.judgement import UnreadableRequestError
-from edgeproxy.protocol.message import CHUNKED, ResponseHead
+from edgeproxy.protocol.message import CHUNKED, ONCE, ResponseHead
 from edgeproxy.protocol.upgrade import asks_for_websocket
 from edgeproxy.rules.normalise import normalise_path
 
 if TYPE_CHECKING:
     from edgeproxy.balancing.target_state import TargetState
     from edgeproxy.errors import ProtocolError
+    from edgeproxy.exchange.actions import CompiledAction
     from edgeproxy.exchange.ports import TargetPort
     from edgeproxy.exchange.replies import Reply
     from edgeproxy.exchange.versions import ProtocolVersion
@@ -81,7 +82,20 @@ class Exchange(Tunnel):  # hot path
             # At once, whatever Content-Length says (user guide, how-elastic-load-balancing-works).
             self.sent_bytes = len(CONTINUE)
             self.client.write(CONTINUE)
-        action = context.routing.match(head)
+        routing = context.routing
+        # A section that is remembered knows where it led last. Rules look at nothing but it, the line and the address.
+        routed = fields.routed
+        if (
+            routed is not None
+            and routed[0] == head.line
+            and routed[1] == head.source_ip
+            and routed[2] is routing.identity
+        ):
+            action: CompiledAction = routed[3]
+        else:
+            action = routing.match(head)
+            # Not the table: the memory of sections outlives it.
+            fields.routed = ONCE if routed is None else (head.line, head.source_ip, routing.identity, action)
         self.priority = action.priority
         action.perform(self)
 

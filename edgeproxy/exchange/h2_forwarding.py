@@ -32,10 +32,11 @@ def encode_request_block(  # hot path
 ) -> bytes:
     """The header block; but for the two in front, the arguments are those of `RequestForwarding.encode`."""
     derived, prefix, host, target = forwarding.parts(head, prefix, source_port, transformed)
-    rest = derived.rest_block
+    *kept, lines, rest = derived
     if rest is None:
         # What ends the section in HTTP/1.1 are empty lines, which are encoded as nothing.
-        rest = derived.rest_block = encoder.encode_lines(derived.rest.split("\r\n"))
+        rest = encoder.encode_lines(lines.split("\r\n"))
+        head.fields.derived = (*kept, lines, rest)
     front = encoder.encode_request(head.method, scheme, host, target, prefix.split("\r\n"))
     # Past the encoder's memory: a trace id comes once.
     return b"".join((front, encode_field("x-amzn-trace-id", trace), rest))

@@ -7,7 +7,6 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final, cast
 
 from edgeproxy.model import ids
-from edgeproxy.runtime.access_log import ConnectionPart, connection_part
 from edgeproxy.runtime.target_connection import HIGH_WATER
 from edgeproxy.runtime.tls_accept import address_of
 
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     import ssl
 
     from edgeproxy.exchange.forwarding import RequestForwarding
+    from edgeproxy.runtime.access_log import ConnectionPart
     from edgeproxy.runtime.listener import ListenerSocket
     from edgeproxy.runtime.tls import TlsFacts
 
@@ -41,13 +41,13 @@ class ClientFacts:  # hot path
         grows_old: Responses to requests that come later end the connection. Fixed when it is made, and no traffic moves
             it (user guide, edit-load-balancer-attributes, client keep-alive duration).
         label: Address and port, as logs write them.
+        log_part: What all lines of the access log about this connection share; made by the first one.
         source_ip: The client's address.
         source_port: Its TCP port.
     """
 
     __slots__ = (
         "_listener",
-        "_log_part",
         "_prefix",
         "_prefix_owner",
         "_tls_facts",
@@ -56,6 +56,7 @@ class ClientFacts:  # hot path
         "established",
         "grows_old",
         "label",
+        "log_part",
         "source_ip",
         "source_port",
     )
@@ -65,7 +66,7 @@ class ClientFacts:  # hot path
         self._transport: asyncio.Transport | None = None
         self._trace_id = ""
         self._tls_facts: TlsFacts | None = None
-        self._log_part: ConnectionPart | None = None
+        self.log_part: ConnectionPart | None = None
         self._prefix = ""
         self._prefix_owner: RequestForwarding | None = None
         self.source_ip = ""
@@ -93,14 +94,6 @@ class ClientFacts:  # hot path
             tls = self.tls_facts if forwarding.tells_tls else None
             self._prefix = forwarding.prefix(self.source_ip, self.source_port, tls)
         return self._prefix
-
-    @property
-    def log_part(self) -> ConnectionPart:
-        """What all log lines of this connection share."""
-        part = self._log_part
-        if part is None:
-            part = self._log_part = connection_part(self)
-        return part
 
     @property
     def trace_id(self) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from edgeproxy.exchange.h2_exchange import FRAME_HEADER_SIZE
 from edgeproxy.protocol.h2_frames import ErrorCode
+from edgeproxy.runtime.access_log import connection_part
 
 if TYPE_CHECKING:
     from edgeproxy.exchange.forwarding import RequestForwarding
@@ -58,8 +59,12 @@ class ClientStream:  # hot path
 
     @property
     def log_part(self) -> ConnectionPart:
-        """The connection's."""
-        return self._connection.log_part
+        """The connection's; made by its first stream that is logged."""
+        connection = self._connection
+        part = connection.log_part
+        if part is None:
+            part = connection.log_part = connection_part(connection)
+        return part
 
     @property
     def must_close(self) -> bool:

@@ -54,6 +54,24 @@ def fields(text: str) -> list[str]:
     return re.findall(r'"[^"]*"|[^ "]+', text[:-1])
 
 
+def test_a_section_that_repeats_is_logged_with_the_line_the_version_and_the_listener_of_each_request() -> None:
+    """The section remembers what was written of its last request; another line or listener writes something else."""
+    plain = LineFormat(load_balancer="app/demo/98e3a879de9d6b42", dns_name=DNS_NAME, protocol="HTTP", port=80)
+    secure = LineFormat(load_balancer="app/demo/98e3a879de9d6b42", dns_name=DNS_NAME, protocol="HTTPS", port=443)
+    stage = Stage(action=FixedResponseConfig(status_code="200"))
+    client = stage.client()
+    party = SimpleNamespace(label="-", tls_facts=None, trace_id=TID, node_address="198.51.100.60")
+    cast("Any", client).log_part = connection_part(cast("ClientConnection", party))
+    a, b, a_by_keep_alive = "GET {}/a HTTP/1.1", "GET {}/b HTTP/1.1", "GET {}/a HTTP/1.0"
+    asked = [(a, plain)] * 3 + [(b, plain), (b, secure), (a, secure), (a, plain), (a_by_keep_alive, plain), (a, plain)]
+    written = []
+    for line, line_format in asked:
+        client.sends(line.format(""), "Host: a", "Connection: keep-alive")
+        written.append(fields(line_format.render(stage.ledger.records[-1], START, EPOCH - START))[12])
+    urls = {plain: "http://a:80", secure: "https://a:443"}
+    assert [f'"{line.format(urls[line_format])}"' for line, line_format in asked] == written
+
+
 # ---- whole lines
 
 
