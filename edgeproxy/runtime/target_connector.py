@@ -38,7 +38,7 @@ class TargetConnector:
         self._linger_seconds = linger_seconds
 
     async def open(self, pool: TargetPool, make: Callable[[], _ProtocolT]) -> _ProtocolT:
-        """A new connection, TLS done.
+        """A new connection, TLS done. What `make` made is told of its end in any case, with asyncio perhaps twice.
 
         Raises:
             UnreachableError: there is none, and why.
@@ -48,17 +48,23 @@ class TargetConnector:
         pool.counters.new_target_connections += 1
         # From here on the socket is the loop's: whoever closes it before its transport does frees a descriptor that the
         # loop still watches, and the next connection gets it.
+        protocol = make()
         with failing_as(refused=Outcome.TARGET_TLS_FAILED, late=Outcome.TARGET_TLS_TIMEOUT):
-            async with asyncio.timeout(self.timeout):
-                _, connection = await asyncio.get_running_loop().create_connection(
-                    make,
-                    sock=sock,
-                    ssl=pool.tls,
-                    # Empty: no server name is sent and none is checked (user guide, load-balancer-target-groups).
-                    server_hostname="" if pool.tls is not None else None,
-                    ssl_shutdown_timeout=self._linger_seconds if pool.tls is not None else None,
-                )
-        return connection
+            try:
+                async with asyncio.timeout(self.timeout):
+                    await asyncio.get_running_loop().create_connection(
+                        lambda: protocol,
+                        sock=sock,
+                        ssl=pool.tls,
+                        # Empty: no server name is sent and none is checked (user guide, load-balancer-target-groups).
+                        server_hostname="" if pool.tls is not None else None,
+                        ssl_shutdown_timeout=self._linger_seconds if pool.tls is not None else None,
+                    )
+            except BaseException:
+                # Given up in the moment in which the connection was there: uvloop closes it and tells nobody.
+                protocol.connection_lost(None)
+                raise
+        return protocol
 
     async def _connected_socket(self, target: TargetState) -> socket.socket:
         address = target.address

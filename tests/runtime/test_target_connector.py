@@ -10,6 +10,8 @@ import pytest
 from edgeproxy.balancing.target_state import TargetState
 from edgeproxy.exchange.outcome import Outcome
 from edgeproxy.model.security_policy import policy_for_targets
+from edgeproxy.protocol.h1_client import response_head_memo
+from edgeproxy.runtime.target_connection import TargetConnection
 from edgeproxy.runtime.target_connector import TargetConnector, UnreachableError
 from edgeproxy.runtime.target_pool import TargetPool
 from edgeproxy.runtime.target_tls import target_context
@@ -47,3 +49,24 @@ async def test_tls_has_its_own_time_and_the_connection_counts() -> None:
 
         assert Outcome.TARGET_TLS_TIMEOUT is await outcome_of(pool)
         assert 1 == pool.counters.new_target_connections
+
+
+@pytest.mark.both_loops
+async def test_an_attempt_given_up_in_the_moment_of_success_leaves_no_connection_behind() -> None:
+    """Its target is deregistered, say, after `connection_made` and before whoever waits has its turn."""
+
+    class GivenUp(TargetConnection):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            super().connection_made(transport)
+            attempt.cancel()
+
+    async with ScriptedTarget(silent) as target:
+        pool = TargetPool(TargetState("app", "127.0.0.1", target.port), None, idle_timeout=60)
+        connector = TargetConnector(timeout=5, linger_seconds=1)
+        attempt = asyncio.create_task(connector.open(pool, lambda: GivenUp(pool, response_head_memo())))
+
+        await asyncio.wait([attempt])
+
+        assert attempt.cancelled()
+        assert set() == pool.connections
+        assert 0 == pool.counters.active_target_connections

@@ -87,6 +87,8 @@ class Report(NamedTuple):
     seconds: float
     lost_files: int
     """Descriptors of the process that were not there before the first request."""
+    lost_connections: int
+    """Counted as active long after the last request."""
 
 
 class Soak:
@@ -122,7 +124,7 @@ class Soak:
             started = time.monotonic()
             await self._ask_under_faults(process)
             seconds = time.monotonic() - started
-            await self._quiet(process)
+            lost_connections = await self._quiet(process)
             metrics = await asyncio.to_thread(_metrics, process)
             lost_files = await _lost_files(process, files)
             code = await asyncio.to_thread(process.stop)
@@ -141,6 +143,7 @@ class Soak:
             reloads=self._reloads,
             seconds=seconds,
             lost_files=lost_files,
+            lost_connections=lost_connections,
         )
 
     def _start(self) -> EdgeProxyProcess:
@@ -215,13 +218,15 @@ class Soak:
         chosen = self._draw.sample(targets, self._draw.randrange(2, len(targets) + 1))
         return ", ".join(f"{{Id: 127.0.0.1, Port: {target.port}}}" for target in chosen)
 
-    async def _quiet(self, process: EdgeProxyProcess) -> None:
-        """Until no connection is left, or for a while: what has not ended by then is missing in the log."""
+    async def _quiet(self, process: EdgeProxyProcess) -> int:
+        """Waits until no connection is left, a few idle timeouts at most; how many are left then."""
         deadline = time.monotonic() + SETTLE_SECONDS
-        while (await asyncio.to_thread(_metrics, process)).get("aws_applicationelb_active_connection_count"):
+        name = "aws_applicationelb_active_connection_count"
+        while left := int((await asyncio.to_thread(_metrics, process)).get(name, 0)):
             if time.monotonic() > deadline:
-                return
+                break
             await asyncio.sleep(0.02)
+        return left
 
 
 def _open_files(process: EdgeProxyProcess) -> int:
@@ -276,6 +281,8 @@ def main(arguments: Sequence[str]) -> int:
     print("answers:", ", ".join(f"{status or 'none'} {count:,}" for status, count in sorted(report.statuses.items())))
     if report.lost_files:
         report.problems.append(f"{report.lost_files} descriptors were left open")
+    if report.lost_connections:
+        report.problems.append(f"{report.lost_connections} connections never ended")
     for problem in report.problems[:50]:
         print("PROBLEM:", problem)
     print(f"{len(report.problems)} problems")
