@@ -16,7 +16,7 @@ long, is a `ProtocolError` with the status to answer.
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from edgeproxy.errors import ProtocolError
 from edgeproxy.protocol.desync import resembles_framing
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 _REQUEST_PSEUDO: Final = frozenset({":method", ":scheme", ":authority", ":path"})
 _CHUNKED_LINE: Final = "transfer-encoding: chunked"
 _LINE_OVERHEAD: Final = 2
+
+_Interpreted: TypeAlias = "tuple[str, RequestFields, bool]"
+"""A request's line and fields as HTTP/1.1 would have them, and whether it had no body."""
 
 
 def malformed(fault: str) -> H2StreamError:
@@ -53,9 +56,13 @@ def request_head(block: HeaderBlock, memo: Memo[RequestFields], *, is_complete: 
         H2StreamError: when the request is malformed.
         ProtocolError: when it is to be answered with an error.
     """
-    derived: tuple[str, RequestFields, bool] | None = block.derived
+    derived: _Interpreted | None = block.derived
     if derived is None or derived[2] is not is_complete:
-        derived = block.derived = (*_interpret_request(block, memo, is_complete=is_complete), is_complete)
+        derived = block.derived = _from_shape(block, is_complete=is_complete)
+        if derived is None:
+            derived = block.derived = _interpret_request(block, memo, is_complete=is_complete)
+            if block.shape is not None:
+                block.shape.derived = derived
     head = parse_request_line(derived[0], derived[1], size)
     head.version = "HTTP/2.0"
     # Desync classification is about HTTP/1: here every length is the frames'.
@@ -63,10 +70,20 @@ def request_head(block: HeaderBlock, memo: Memo[RequestFields], *, is_complete: 
     return head
 
 
-def _interpret_request(
-    block: HeaderBlock, memo: Memo[RequestFields], *, is_complete: bool
-) -> tuple[str, RequestFields]:
-    """The request line and the fields, as HTTP/1.1 would have them."""
+def _from_shape(block: HeaderBlock, *, is_complete: bool) -> _Interpreted | None:
+    """What was found out about a request that differs in nothing but its path; None if there was none."""
+    shape = block.shape
+    known: _Interpreted | None = None if shape is None else shape.derived
+    if shape is None or known is None or known[2] is not is_complete:
+        return None
+    _, kind, _, path = block.fields[shape.position]
+    if kind & MALFORMED:
+        raise malformed(fault_of(block.fields))
+    _check_path(path)
+    return f"{known[0].partition(' ')[0]} {path} HTTP/1.1", known[1], is_complete
+
+
+def _interpret_request(block: HeaderBlock, memo: Memo[RequestFields], *, is_complete: bool) -> _Interpreted:
     fields = block.fields
     kinds = block.kinds
     if kinds & MALFORMED:
@@ -91,7 +108,7 @@ def _interpret_request(
         raise ProtocolError(400, "a header's name resembles one that frames the body")
     if is_complete and parsed.body_length:
         raise malformed("the request ends without the body that its Content-Length states")
-    return line, parsed
+    return line, parsed, is_complete
 
 
 def _pseudo_headers(fields: list[FieldLine]) -> tuple[dict[str, str], int]:
@@ -122,13 +139,19 @@ def _request_line(pseudo: dict[str, str]) -> str:
             raise malformed("a CONNECT has an :authority, no :path and no :scheme")
         # It is refused, but by whoever refuses it in HTTP/1.1.
         return f"CONNECT {authority} HTTP/1.1"
-    path = pseudo.get(":path")
-    if not path or not pseudo.get(":scheme"):
-        raise malformed("the request has no :path or no :scheme")
+    path = pseudo.get(":path", "")
+    if not pseudo.get(":scheme"):
+        raise malformed("the request has no :scheme")
+    _check_path(path)
+    return f"{method} {path} HTTP/1.1"
+
+
+def _check_path(path: str) -> None:
+    if not path:
+        raise malformed("the request has no :path")
     if path[0] != "/" or " " in path:
         # OPTIONS may have "*" (RFC 9113 section 8.3.1); like nginx, this proxy does not take it in any version.
         raise ProtocolError(400, f"the :path {path[:40]!r} is not a path")
-    return f"{method} {path} HTTP/1.1"
 
 
 def _regular_lines(fields: list[FieldLine], start: int, authority: str | None) -> list[str]:

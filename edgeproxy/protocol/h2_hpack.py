@@ -1,7 +1,8 @@
 """HPACK: header blocks to field lines, and lines to header blocks. RFC 7541.
 
 Reading keeps the dynamic table of entries that are already validated text (`h2_fields.py`). Literals that repeat
-without being indexed, as browsers send `:path`, are remembered by their bytes.
+without being indexed are remembered by their bytes, and so are whole blocks. Browsers index everything that repeats,
+and send `:path` as a literal: blocks that differ in nothing else share a `BlockShape`.
 
 Writing is stateless: the static table and literals, never the dynamic table and never Huffman coding. nginx does not
 use the dynamic table either. It makes an encoded block a pure function of the lines, so blocks can be kept with the
@@ -51,6 +52,9 @@ STATIC_TABLE: Final[list[FieldLine]] = [field_line(*field.split("|")) for field 
 
 _DYNAMIC: Final = len(STATIC_TABLE)
 
+_PATH_LITERALS: Final = frozenset({0x04, 0x14})
+"""How a literal `:path` begins that is not indexed, or never (RFC 7541 sections 6.2.2 and 6.2.3)."""
+
 
 class _KnownLiterals(dict[tuple[str, bool, bytes], FieldLine]):  # hot path
     """Literals by name, whether they are Huffman coded, and value as received. Raises HuffmanError."""
@@ -65,20 +69,43 @@ class _KnownLiterals(dict[tuple[str, bool, bytes], FieldLine]):  # hot path
         return line
 
 
+class BlockShape:  # hot path
+    """What header blocks have in common that differ in nothing but their path.
+
+    Attributes:
+        fields: The fields of one of them, in order.
+        kinds: All their kinds but the path's, or-ed.
+        position: Which field the path is.
+        derived: What the codec computed from the other fields; the decoder never reads it.
+    """
+
+    __slots__ = ("derived", "fields", "kinds", "position")
+
+    def __init__(self, fields: list[FieldLine], position: int) -> None:
+        self.fields = fields
+        self.position = position
+        self.kinds = 0
+        for field in fields[:position] + fields[position + 1 :]:
+            self.kinds |= field[1]
+        self.derived: Any = None
+
+
 class HeaderBlock:  # hot path
     """A decoded header block; shared by the messages of a connection that repeat it.
 
     Attributes:
         fields: The fields in order.
         kinds: All their kinds, or-ed.
+        shape: Set where other blocks may differ in the path only.
         derived: What the codec computed from the fields; the decoder never reads it.
     """
 
-    __slots__ = ("derived", "fields", "kinds")
+    __slots__ = ("derived", "fields", "kinds", "shape")
 
-    def __init__(self, fields: list[FieldLine], kinds: int) -> None:
+    def __init__(self, fields: list[FieldLine], kinds: int, shape: BlockShape | None = None) -> None:
         self.fields = fields
         self.kinds = kinds
+        self.shape = shape
         self.derived: Any = None
 
 
@@ -86,10 +113,10 @@ class HeaderDecoder:  # hot path
     """One connection's decoding state.
 
     The dynamic table is a list with the newest entry last: index 62 is `[-1]`. As long as it does not change, equal
-    blocks mean equal fields, so whole blocks are remembered until it does.
+    blocks mean equal fields, so whole blocks, and those without their path, are remembered until it does.
     """
 
-    __slots__ = ("_blocks", "_capacity", "_dynamic", "_known", "_size")
+    __slots__ = ("_blocks", "_capacity", "_dynamic", "_known", "_shapes", "_size")
 
     def __init__(self) -> None:
         self._dynamic: list[FieldLine] = []
@@ -97,6 +124,7 @@ class HeaderDecoder:  # hot path
         self._capacity = DEFAULT_TABLE_SIZE
         self._known = _KnownLiterals()
         self._blocks: dict[bytes, HeaderBlock] = {}
+        self._shapes: dict[bytes, BlockShape] = {}
 
     def decode(self, block: bytes) -> HeaderBlock:
         """What a header block means.
@@ -108,12 +136,40 @@ class HeaderDecoder:  # hot path
         if known is not None:
             return known
         try:
-            return self._decode(block)
+            return self._decode_shaped(block)
         except IndexError:
             fault = "a header block is cut short or refers to an entry that the table does not have"
             raise H2ConnectionError(ErrorCode.COMPRESSION_ERROR, fault) from None
         except HuffmanError as error:
             raise H2ConnectionError(ErrorCode.COMPRESSION_ERROR, str(error)) from None
+
+    def _decode_shaped(self, block: bytes) -> HeaderBlock:
+        """Decodes no more than the path of a block whose other bytes are known."""
+        # Pseudo-headers come first, and those in front of the path are in a table, each one byte.
+        position = 0
+        for first in block:
+            if not 0x80 <= first < 0xFF:
+                break
+            position += 1
+        else:
+            first = 0
+        if first not in _PATH_LITERALS:
+            return self._decode(block)
+        raw, is_coded, end = _string(block, position + 1)
+        key = block[: position + 1] + block[end:]
+        shape = self._shapes.get(key)
+        if shape is None:
+            decoded = self._decode(block)
+            # Whatever changed the table has emptied `_shapes`, and a block that changed it is not remembered.
+            if block in self._blocks:
+                if len(self._shapes) >= MAX_KNOWN_BLOCKS:
+                    self._shapes.clear()
+                shape = decoded.shape = self._shapes[key] = BlockShape(decoded.fields, position)
+            return decoded
+        path = field_line(":path", decode_huffman(raw) if is_coded else raw.decode("latin-1"))
+        fields = shape.fields.copy()
+        fields[position] = path
+        return HeaderBlock(fields, shape.kinds | path[1], shape)
 
     def _decode(self, block: bytes) -> HeaderBlock:
         fields: list[FieldLine] = []
@@ -164,9 +220,13 @@ class HeaderDecoder:  # hot path
     def _insert(self, field: FieldLine) -> None:
         self._size += len(field[2]) + len(field[3]) + _ENTRY_OVERHEAD
         self._dynamic.append(field)
-        self._blocks.clear()
+        self._forget()
         if self._size > self._capacity:
             self._evict()
+
+    def _forget(self) -> None:
+        self._blocks.clear()
+        self._shapes.clear()
 
     def _evict(self) -> None:
         """Drops the oldest entries, the newest one included if it is larger than the whole table."""
@@ -190,7 +250,7 @@ class HeaderDecoder:  # hot path
                 fault = f"a size update asks for more than {DEFAULT_TABLE_SIZE} bytes"
                 raise H2ConnectionError(ErrorCode.COMPRESSION_ERROR, fault)
             self._capacity = size
-            self._blocks.clear()
+            self._forget()
             self._evict()
         return position
 

@@ -71,6 +71,32 @@ def test_a_block_that_repeats_is_interpreted_once() -> None:
     assert [0, 0, CHUNKED] == [head.fields.body_length for head in heads]
 
 
+PATH_LITERALS = (b"\x82\x87\x04%c%b\x00\x04host\x01x", b"\x83\x87\x14%c%b\x00\x04host\x01x\x00\x02te\x08trailers")
+
+
+@pytest.mark.parametrize("literal", PATH_LITERALS)
+def test_a_request_that_differs_in_its_path_is_the_same_but_for_the_path(literal: bytes) -> None:
+    decoder, memo = HeaderDecoder(), request_fields_memo()
+    for path in ("/a", "/b?c=d", "/a"):
+        for is_complete in (True, False):
+            known = decoder.decode(literal % (len(path), path.encode()))
+            new = HeaderDecoder().decode(literal % (len(path), path.encode()))
+            ours = request_head(known, memo, is_complete=is_complete, size=1)
+            theirs = request_head(new, request_fields_memo(), is_complete=is_complete, size=1)
+            assert (theirs.line, theirs.path, theirs.query) == (ours.line, ours.path, ours.query)
+            assert theirs.fields.lines == ours.fields.lines
+            assert theirs.fields.body_length == ours.fields.body_length
+
+
+@pytest.mark.parametrize(("path", "error"), [(b"", H2StreamError), (b"/\n", H2StreamError), (b"a", ProtocolError)])
+def test_a_path_that_is_none_is_refused_behind_good_ones(path: bytes, error: type[Exception]) -> None:
+    decoder, memo = HeaderDecoder(), request_fields_memo()
+    for good in (b"/a", b"/b"):
+        request_head(decoder.decode(PATH_LITERALS[0] % (len(good), good)), memo, is_complete=True, size=1)
+    with pytest.raises(error):
+        request_head(decoder.decode(PATH_LITERALS[0] % (len(path), path)), memo, is_complete=True, size=1)
+
+
 @pytest.mark.parametrize(
     ("fields", "is_complete", "length"),
     [

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import operator
+
 import hpack
 import pytest
 from hypothesis import given
@@ -112,6 +115,22 @@ def test_a_block_that_repeats_is_decoded_once() -> None:
     assert decoder.decode(block) is decoder.decode(block)
 
 
+@given(st.lists(st.tuples(st.sampled_from("abc"), values, st.booleans()), max_size=30), st.booleans())
+def test_blocks_that_differ_in_their_path_are_read_as_another_implementation_wrote_them(
+    asked: list[tuple[str, str, bool]], is_behind: bool
+) -> None:
+    """Literal paths between fields from the tables, which change whenever a field is indexed that was not there."""
+    ours, encoder = HeaderDecoder(), hpack.Encoder()
+    for value, path, is_coded in asked:
+        front, back = (("cookie", value), (":method", "GET")) if is_behind else ((":method", "GET"), ("cookie", value))
+        literal = hpack.Encoder().encode([hpack.NeverIndexedHeaderTuple(":path", path.encode("latin-1"))], is_coded)
+        block = encoder.encode([front]) + literal + encoder.encode([back])
+        read = ours.decode(block)
+        assert [front, (":path", path), back] == [field[2:] for field in read.fields]
+        assert functools.reduce(operator.or_, [field[1] for field in read.fields]) == read.kinds
+    assert len(ours._shapes) <= MAX_KNOWN_BLOCKS
+
+
 @pytest.mark.parametrize("change", [b"\x40\x01a\x011", b"\x20\x82"], ids=["an entry", "a size update"])
 def test_nothing_is_remembered_over_a_change_of_the_table(change: bytes) -> None:
     decoder = HeaderDecoder()
@@ -125,14 +144,27 @@ def test_nothing_is_remembered_over_a_change_of_the_table(change: bytes) -> None
     assert after != [("b", "2")]
 
 
+def test_blocks_that_differ_in_their_path_only_share_their_shape() -> None:
+    decoder = HeaderDecoder()
+    first, second, other = (
+        decoder.decode(block) for block in (b"\x82\x04\x02/a\x87", b"\x82\x04\x02/b\x87", b"\x82\x04\x02/b")
+    )
+    assert first.shape is second.shape
+    assert first.shape is not other.shape
+    assert [":method", ":path", ":scheme"] == [field[2] for field in second.fields]
+    assert "/b" == second.fields[1][3]
+
+
 def test_memories_are_bounded() -> None:
     decoder, encoder = HeaderDecoder(), HeaderEncoder()
     for number in range(300):
         decoder.decode(b"\x00\x01n\x03%03d" % number)
+        decoder.decode(b"\x82\x04\x02/a\x00\x01n\x03%03d" % number)
     for number in range(MAX_KNOWN_LINES + 1):
         encoder.encode_lines([f"n: {number}"])
     encoder.encode_lines(["long: " + "x" * MAX_KNOWN_SIZE])
     assert len(decoder._blocks) <= MAX_KNOWN_BLOCKS
+    assert len(decoder._shapes) <= MAX_KNOWN_BLOCKS
     assert len(decoder._known) <= 256
     assert 1 == len(encoder)
 
