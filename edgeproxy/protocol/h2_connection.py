@@ -17,6 +17,7 @@ connection's window) and dropped.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Final
 
 from edgeproxy.protocol.h2_frames import (
@@ -164,9 +165,9 @@ class H2Connection(H2Output):  # hot path
     # ---- streams
 
     @property
+    @abstractmethod
     def _goaway_id(self) -> int:
         """The largest stream of the other end that was looked at."""
-        raise NotImplementedError
 
     def _end_local(self, stream: Stream) -> None:
         stream.is_local_open = False
@@ -289,13 +290,13 @@ class H2Connection(H2Output):  # hot path
         if stream is not None:
             self._on_message(stream, b"", False)
 
+    @abstractmethod
     def _on_message(self, stream: Stream, data: bytes, is_last: bool) -> None:
         """`stream.head` is there, with the body bytes that came along."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _on_body(self, stream: Stream, data: bytes, is_last: bool) -> None:
         """More of a body, checked and counted."""
-        raise NotImplementedError
 
     def _give_back(self, stream: Stream | None, size: int) -> None:
         """Opens the windows again, of the connection and of a stream that may use it."""
@@ -318,8 +319,9 @@ class H2Connection(H2Output):  # hot path
             self._release()
         self._on_headers(stream_id, decoded, size, is_last)
 
+    @abstractmethod
     def _on_headers(self, stream_id: int, block: HeaderBlock, size: int, is_last: bool) -> None:
-        raise NotImplementedError
+        """A head, or trailers, of a stream."""
 
     def on_priority(self) -> None:
         """RFC 9113 section 5.3.2: deprecated, and ignored."""
@@ -356,9 +358,9 @@ class H2Connection(H2Output):  # hot path
         """We ask nothing, so this means nothing."""
         self._guard.on_minor_frame()
 
+    @abstractmethod
     def on_goaway(self, last_stream_id: int, code: int) -> None:
         """The other end will begin or take no more streams."""
-        raise NotImplementedError
 
     def on_window_update(self, stream_id: int, increment: int) -> None:
         """More may be sent."""

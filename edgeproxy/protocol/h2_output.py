@@ -9,6 +9,7 @@ What is written goes through `write`, once for each call from outside: bytes tha
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Final, Protocol
 
 from edgeproxy.protocol.h2_abuse import FloodGuard
@@ -56,7 +57,7 @@ class StreamSink(Protocol):
         """The other end broke the connection's rules. GOAWAY is written; all streams are gone; close."""
 
 
-class H2Output:  # hot path
+class H2Output(ABC):  # hot path
     """The sending half of one connection."""
 
     __slots__ = (
@@ -338,6 +339,6 @@ class H2Output:  # hot path
                 fault = "INITIAL_WINDOW_SIZE makes a stream's window 2**31 or larger"
                 raise H2ConnectionError(ErrorCode.FLOW_CONTROL_ERROR, fault)
 
+    @abstractmethod
     def _end_local(self, stream: Stream) -> None:
         """Our END_STREAM is written."""
-        raise NotImplementedError

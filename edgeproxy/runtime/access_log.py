@@ -250,3 +250,6 @@ class AccessLog(LogWriter):
     def _take(self, block: Block) -> None:
         self._stream.write("".join(block.lines))
         self._stream.flush()
+
+    def _end(self) -> None:
+        """Nothing: every block was flushed, and the stream is not ours."""

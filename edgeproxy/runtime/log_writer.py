@@ -15,6 +15,7 @@ import os
 import queue
 import threading
 import time
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Block(NamedTuple):
     delivered: threading.Event | None = None
 
 
-class LogWriter:
+class LogWriter(ABC):
     """See the top of this file.
 
     Attributes:
@@ -145,16 +146,17 @@ class LogWriter:
             self._blocks.task_done()
         self._end()
 
+    @abstractmethod
     def _end(self) -> None:
         """The last the thread does."""
 
+    @abstractmethod
     def _take(self, block: Block) -> None:
         """Writes a block.
 
         Raises:
             OSError, ValueError: It cannot be written; its lines are counted as dropped.
         """
-        raise NotImplementedError
 
 
 class Descriptor:
