@@ -164,8 +164,8 @@ class LineFormat:  # hot path
             # A client may have written part of it.
             trace = (escape(record.trace_id) if fields.trace_id else record.trace_id) or "-"
         kind = self._scheme if target_status != 101 else self._tunnel_type
-        if head is not None and head.version == "HTTP/2.0":
-            is_call = head.method == "POST" and is_grpc(head.header_values("content-type"))
+        if client.is_h2:
+            is_call = head is not None and head.method == "POST" and is_grpc(head.header_values("content-type"))
             kind = "grpcs" if is_call else "h2"
         if record.transformed is not None:
             end = _transformed_end(trace_id, record.transformed, node_address)

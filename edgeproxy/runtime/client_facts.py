@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from time import monotonic
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, ClassVar, Final, cast
 
 from edgeproxy.model import ids
 from edgeproxy.runtime.target_connection import HIGH_WATER
@@ -42,6 +42,7 @@ class ClientFacts:  # hot path
             it (user guide, edit-load-balancer-attributes, client keep-alive duration).
         label: Address and port, as logs write them.
         log_part: What all lines of the access log about this connection share; made by the first one.
+        is_h2: Requests come over HTTP/2.
         source_ip: The client's address.
         source_port: Its TCP port.
     """
@@ -60,6 +61,8 @@ class ClientFacts:  # hot path
         "source_ip",
         "source_port",
     )
+
+    is_h2: ClassVar = False
 
     def __init__(self, listener: ListenerSocket) -> None:
         self._listener = listener

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from edgeproxy.exchange.h2_exchange import FRAME_HEADER_SIZE
 from edgeproxy.protocol.h2_frames import ErrorCode
@@ -21,10 +21,13 @@ class ClientStream:  # hot path
 
     Attributes:
         exchange: Until the response is out, or the stream is gone.
+        is_h2: As a connection of HTTP/1.1 is not.
         last_activity: When the client last moved a byte of this stream.
     """
 
     __slots__ = ("_codec", "_connection", "_id", "_is_paused", "_untaken", "exchange", "last_activity")
+
+    is_h2: ClassVar = True
 
     def __init__(self, connection: H2ClientConnection, codec: H2ServerCodec, stream_id: int, now: float) -> None:
         self._connection = connection

@@ -139,6 +139,7 @@ class ScriptedClient(_ScriptedPort):
         self.source_ip = source_ip
         self.source_port = source_port
         self.tls: TlsFacts | None = None
+        self.is_h2 = False
         self.must_close = False
         self.exchange: Exchange | None = None
 

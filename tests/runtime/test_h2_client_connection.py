@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import struct
 from typing import TYPE_CHECKING
 
 import pytest
 
+from edgeproxy.runtime.access_log import AccessLog
 from edgeproxy.runtime.h2_client_connection import MAX_UNREAD_ANSWERS, H2ClientConnection
 from tests.helpers.conversation import connect
 from tests.helpers.h2_client import StreamResetError, connect_h2, h2_context
@@ -86,6 +88,18 @@ async def test_a_request_goes_to_the_target_and_its_answer_comes_back(tmp_path: 
     names = ["X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Port", "Host", "X-Amzn-Trace-Id", "x-one"]
     assert names == [line.partition(":")[0] for line in lines[1:-2]]
     assert {"X-Forwarded-Proto: https", "Host: app.test", "x-one: 1"} <= set(lines)
+
+
+async def test_a_request_that_is_refused_is_logged_as_what_it_came_over(tmp_path: Path) -> None:
+    stream = io.StringIO()
+    log = AccessLog(stream)
+    async with running_tls(answering_itself(), tmp_path, access_log=log) as edgeproxy:
+        client = await connect_h2(edgeproxy.port(443))
+        assert 400 == (await client.ask("OPTIONS", "*")).status
+        client.abort()
+    log.close()
+
+    assert "h2" == stream.getvalue().partition(" ")[0]
 
 
 @pytest.mark.conformance(
