@@ -40,7 +40,7 @@ def run_doctor(
     """Examine the given targets, or those of the file, and print what was found.
 
     Raises:
-        click.UsageError: The matcher has no meaning, `pid` is not to be had, or there is more than one target that it could belong to.
+        click.UsageError: The matcher has no meaning, or `pid` is not to be had or could belong to several targets.
     """
     try:
         subjects = from_topology(load_file(config, os.environ).topology, wishes) if config else []
@@ -95,4 +95,8 @@ def _show(reports: Sequence[Report], *, as_json: bool) -> None:
     in_colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     text = "\n".join(report.lines_of(reports, report.coloured if in_colour else report.plain))
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    click.echo(text.encode(encoding, "replace").decode(encoding))
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        text = text.replace(report.TICK, "+").encode(encoding, "replace").decode(encoding)
+    click.echo(text)

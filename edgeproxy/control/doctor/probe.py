@@ -133,8 +133,11 @@ class Connection(asyncio.Protocol):
         self._end = asyncio.get_running_loop().create_future()
         start = self._last_activity = self.now()
         if self.closed.done():
-            self._fail(Outcome.TARGET_CLOSED, "the connection was closed already", is_by_close=True)
-        self._transport.write(request)
+            self._fail(
+                Outcome.TARGET_CLOSED, "the target closed the connection before it was used again", is_by_close=True
+            )
+        else:
+            self._transport.write(request)
         while not self._end.done():
             silence, total = self.now() - self._last_activity, self.now() - start
             if silence >= idle_timeout and answer.outcome is Outcome.FORWARDED:

@@ -19,7 +19,8 @@ Style = Callable[[str, str], str]
 """Gives a text the looks of a severity."""
 
 WIDTH: Final = 110
-_SIGNS: Final[dict[str, str]] = {"problem": "!", "advice": "~", "good": "✓", "skipped": "-"}
+TICK: Final = "✓"
+_SIGNS: Final[dict[str, str]] = {"problem": "!", "advice": "~", "good": TICK, "skipped": "-"}
 _COLOURS: Final[dict[str, str]] = {
     "problem": "red",
     "advice": "yellow",
