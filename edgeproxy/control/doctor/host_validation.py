@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from edgeproxy.control.doctor.probe import Answer, Dialer
     from edgeproxy.control.doctor.subject import Subject
 
+_REFUSALS: Final = frozenset({400, 403, 421})
+
 VPC_ADDRESS: Final = "10.0.1.23"
 """What a target's address looks like where the load balancer is real."""
 
@@ -36,8 +38,8 @@ async def examine_host_validation(subject: Subject, dialer: Dialer) -> list[Find
 async def _examine(subject: Subject, dialer: Dialer) -> list[Finding]:
     hosts = _checker_hosts(subject)
     answers = {host: await _check(subject, dialer, host) for host in hosts}
-    refused = [host for host, answer in answers.items() if not _passes(subject, answer)]
-    if not refused:
+    failing = [host for host, answer in answers.items() if not _passes(subject, answer)]
+    if not failing:
         return [
             found(
                 "host-validation",
@@ -48,7 +50,8 @@ async def _examine(subject: Subject, dialer: Dialer) -> list[Finding]:
             )
         ]
     by_name = await _check(subject, dialer, subject.host)
-    if not _passes(subject, by_name):
+    refused = [host for host in failing if _passes(subject, by_name) or _is_refusal(answers[host], by_name)]
+    if not refused:
         return []  # It is not the Host; what it is, the health check's finding says.
     host = refused[-1]
     return [
@@ -89,6 +92,11 @@ async def _check(subject: Subject, dialer: Dialer, host: str) -> Answer:
 
 def _passes(subject: Subject, answer: Answer) -> bool:
     return answer.head is not None and subject.matcher.matches(answer.head.status)
+
+
+def _is_refusal(answer: Answer, by_name: Answer) -> bool:
+    """Whether only this Host is turned away, on a path that fails for another reason as well."""
+    return answer.status in _REFUSALS and by_name.head is not None and by_name.status not in _REFUSALS
 
 
 def _said(answer: Answer) -> str:

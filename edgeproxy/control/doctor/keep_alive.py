@@ -128,15 +128,18 @@ def _setting(answer: Answer, seconds: int) -> str:
     for name, setting in _SETTINGS:
         if name in names:
             return f", such as {setting.format(seconds=seconds, more=seconds + 1)}"
+    if not answer.header("server") and answer.header("keep-alive").startswith("timeout="):
+        return f"; in Node that is {_NODE.format(seconds=seconds, more=seconds + 1)}"
     return f", such as {seconds} s"
 
 
+_NODE: Final = "server.keepAliveTimeout = {seconds}000, with server.headersTimeout = {more}000"
 _SETTINGS: Final = (
     ("uvicorn", "uvicorn --timeout-keep-alive {seconds}"),
     ("gunicorn", "gunicorn --keep-alive {seconds}"),
     ("hypercorn", "hypercorn --keep-alive {seconds}"),
     ("aiohttp", "web.run_app(app, keepalive_timeout={seconds})"),
-    ("express", "server.keepAliveTimeout = {seconds}_000 and server.headersTimeout = {more}_000"),
+    ("express", _NODE),
     ("next.js", "next start --keepAliveTimeout {seconds}000"),
     ("nginx", "keepalive_timeout {seconds}s"),
     ("apache", "KeepAliveTimeout {seconds}"),

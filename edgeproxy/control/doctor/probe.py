@@ -10,6 +10,7 @@ the last byte in either direction, as the load balancer counts it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import time
@@ -261,19 +262,22 @@ class Dialer:
         self.now = now
         self._connect_timeout = connect_timeout
 
-    async def connect(self, subject: Subject) -> Connection:
-        """A new connection to the subject, TLS done.
+    async def connect(self, subject: Subject, source: str = "") -> Connection:
+        """A new connection to the subject, TLS done; from another address of this machine, if it has that.
 
         Raises:
             UnreachableError: There is none.
         """
-        return await self.dial(subject.address, subject.port, subject.tls)
+        return await self.dial(subject.address, subject.port, subject.tls, source)
 
-    async def dial(self, address: str, port: int, tls: ssl.SSLContext | None) -> Connection:
+    async def dial(self, address: str, port: int, tls: ssl.SSLContext | None, source: str = "") -> Connection:
         """The same for an IP address."""
         loop = asyncio.get_running_loop()
         sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
         sock.setblocking(False)
+        if source:
+            with contextlib.suppress(OSError):  # macOS has but one address on the loopback
+                sock.bind((source, 0))
         try:
             with failing_as(refused=Outcome.CONNECT_FAILED, late=Outcome.CONNECT_TIMEOUT):
                 async with asyncio.timeout(self._connect_timeout):

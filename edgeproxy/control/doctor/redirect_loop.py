@@ -1,9 +1,15 @@
-"""Whether the app believes X-Forwarded-Proto: redirects of clients that came by https, and where they lead."""
+"""Whether the app believes X-Forwarded-Proto: redirects of clients that came by https, and where they lead.
+
+Servers such as uvicorn and gunicorn believe 127.0.0.1 alone by default, which hides on a development machine that they
+will not believe the load balancer. So an app on the loopback is asked from another address of it, where there is one.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import SplitResult, urlsplit
+
+import msgspec
 
 from edgeproxy.control.doctor import facts
 from edgeproxy.control.doctor.finding import found
@@ -16,6 +22,8 @@ if TYPE_CHECKING:
     from edgeproxy.control.doctor.probe import Answer, Dialer
     from edgeproxy.control.doctor.subject import Subject
 
+_LOOPBACK: Final = "127.0.0.1"
+_STRANGER: Final = "127.0.0.2"
 _NAME: Final = "https-redirect"
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _TRUST: Final = (
@@ -40,7 +48,11 @@ async def examine_redirect_loop(subject: Subject, dialer: Dialer) -> list[Findin
     findings: list[Finding] = []
     for path in subject.paths:
         by_https = await _ask(subject, dialer, path, "https")
-        complaints = list(_complaints(subject, path, by_https)) if by_https.status in _REDIRECTS else []
+        complaints = list(_complaints(subject, path, by_https))
+        if complaints and subject.address == _LOOPBACK:
+            nearby = await _ask(subject, dialer, path, "https", source=_LOOPBACK)
+            if not list(_complaints(subject, path, nearby)):
+                complaints = [_believes_only_nearby(each) for each in complaints]
         if not complaints:
             by_http = await _ask(subject, dialer, path, "http", 80)
             complaints = [_fine(path, by_https, by_http)]
@@ -48,8 +60,10 @@ async def examine_redirect_loop(subject: Subject, dialer: Dialer) -> list[Findin
     return findings
 
 
-async def _ask(subject: Subject, dialer: Dialer, path: str, protocol: str, port: int = 0) -> Answer:
-    connection = await dialer.connect(subject)
+async def _ask(subject: Subject, dialer: Dialer, path: str, protocol: str, port: int = 0, source: str = "") -> Answer:
+    if subject.address == _LOOPBACK:
+        source = source or _STRANGER
+    connection = await dialer.connect(subject, source)
     try:
         patience = min(subject.idle_timeout, 5.0)  # `answers` waits for slow ones
         request = forwarded(subject, path, protocol=protocol, port=port)
@@ -61,7 +75,7 @@ async def _ask(subject: Subject, dialer: Dialer, path: str, protocol: str, port:
 def _complaints(subject: Subject, path: str, answer: Answer) -> Iterator[Finding]:
     """What is wrong with the redirect of a client that came by https."""
     text = answer.header("location")
-    location = _absolute(text)
+    location = _absolute(text) if answer.status in _REDIRECTS else None
     if location is None or (location.hostname or "").lower() != _name(subject.host):
         return
     measured: dict[str, Any] = {"path": path, "status": answer.status, "location": text}
@@ -97,6 +111,11 @@ def _complaints(subject: Subject, path: str, answer: Answer) -> Iterator[Finding
             "Build URLs from Host and X-Forwarded-Port, never from the port that the app listens on.",
             **measured,
         )
+
+
+def _believes_only_nearby(finding: Finding) -> Finding:
+    addition = f" It believes the header from {_LOOPBACK} alone, and the ALB is somewhere else."
+    return msgspec.structs.replace(finding, sentence=finding.sentence + addition)
 
 
 def _fine(path: str, by_https: Answer, by_http: Answer) -> Finding:

@@ -51,6 +51,22 @@ async def test_the_name_that_clients_use_counts(subject_of: Any, dialer: Dialer)
     assert "problem" == finding.severity
 
 
+async def test_a_refusal_is_seen_where_the_check_fails_for_another_reason_as_well(
+    subject_of: Any, dialer: Dialer
+) -> None:
+    """As with an app that redirects to https, too: with one cured the other would come up."""
+
+    async def script(conversation: Conversation, head: bytes) -> None:
+        status = b"301" if b"\r\nHost: localhost\r\n" in head or b"\r\nHost: 127." in head else b"400"
+        await conversation.send(b"HTTP/1.1 %b X\r\nContent-Length: 0\r\n\r\n" % status)
+
+    async with ScriptedTarget(script, health_status=None) as target:
+        [finding] = await examine_host_validation(subject_of(target), dialer)
+
+    assert "is answered with 400 when Host is 10.0.1.23" in finding.sentence
+    assert "with 301 when it is localhost" in finding.sentence
+
+
 async def test_a_check_that_fails_whatever_the_host_is_none_of_its_business(subject_of: Any, dialer: Dialer) -> None:
     async with ScriptedTarget(silent, health_status=404) as target:
         assert [] == await examine_host_validation(subject_of(target), dialer)

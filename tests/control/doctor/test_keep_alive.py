@@ -71,6 +71,12 @@ async def test_five_seconds_against_sixty_is_the_problem_that_everybody_has(subj
     assert {"KeepAliveSeconds": 5, "IdleTimeoutSeconds": 60, "Server": "uvicorn"} == finding.measured
 
 
+async def test_nodes_own_server_does_not_say_its_name(subject_of: Any, clock: Any) -> None:
+    finding = await measure(6, clock, subject_of, "Keep-Alive: timeout=5")
+
+    assert "in Node that is server.keepAliveTimeout = 75000, with server.headersTimeout = 76000." in finding.cure
+
+
 async def test_closing_at_the_same_time_is_a_race(subject_of: Any, clock: Any) -> None:
     finding = await measure(60.5, clock, subject_of)
 

@@ -84,6 +84,20 @@ async def test_redirects_that_lead_on_are_good(location: str, subject_of: Any, d
     assert "no loop" in finding.sentence
 
 
+async def test_an_app_that_believes_only_its_own_machine_is_found_out(subject_of: Any, dialer: Dialer) -> None:
+    """As uvicorn and gunicorn do by default."""
+
+    async def script(conversation: Conversation, head: bytes) -> None:
+        if conversation.transport.get_extra_info("peername")[0] != "127.0.0.1":
+            head = b""
+        await trusting(conversation, head)
+
+    finding = await look(script, subject_of, dialer)
+
+    assert "problem" == finding.severity
+    assert finding.sentence.endswith("believes the header from 127.0.0.1 alone, and the ALB is somewhere else.")
+
+
 async def test_an_app_that_believes_the_header_is_praised(subject_of: Any, dialer: Dialer) -> None:
     finding = await look(trusting, subject_of, dialer)
 
