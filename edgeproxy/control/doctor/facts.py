@@ -17,7 +17,7 @@ class Fact(NamedTuple):
 
 KEEP_ALIVE: Final = Fact(
     "The load balancer keeps connections to targets open and uses them again until they were idle for the idle "
-    "timeout; a request that meets a target's close is answered with 502 and not retried.",
+    "timeout; a request that meets a target's close is answered with 502.",
     f"{_GUIDE}edit-load-balancer-attributes.html#connection-idle-timeout",
 )
 NO_KEEP_ALIVE: Final = Fact(
@@ -25,8 +25,8 @@ NO_KEEP_ALIVE: Final = Fact(
     f"{_COMMON_GUIDE}how-elastic-load-balancing-works.html",
 )
 IDLE_TIMEOUT: Final = Fact(
-    "A target that sends nothing for the idle timeout, in mid-answer as well, has had its time: 504 before the answer "
-    "has begun, a cut connection after that.",
+    "A target that sends nothing for the idle timeout has had its time: 504. Once the answer has begun there is no "
+    "status to send any more, so the connection is cut (AWS's page does not say so).",
     f"{_GUIDE}load-balancer-troubleshooting.html#http-504-issues",
 )
 UNREACHABLE: Final = Fact(
@@ -54,7 +54,7 @@ HEALTH_CHECK: Final = Fact(
 HEALTH_CHECK_HOST: Final = Fact(
     "The health checker's Host header is the target's own private IP address, with the port unless it is the "
     "protocol's; the User-Agent is ELB-HealthChecker/2.0.",
-    f"{_GUIDE}load-balancer-troubleshooting.html#target-not-in-service",
+    f"{_GUIDE}load-balancer-troubleshooting.html#target-not-inservice",
 )
 FORWARDED_PROTO: Final = Fact(
     "TLS ends at the load balancer. X-Forwarded-Proto and X-Forwarded-Port say what the client used, Host is the "

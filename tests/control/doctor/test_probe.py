@@ -26,7 +26,8 @@ REQUEST = b"GET / HTTP/1.1\r\nHost: app\r\n\r\n"
 
 async def ask(target: ScriptedTarget, subject_of: Any, dialer: Dialer, **times: float) -> tuple[Connection, Answer]:
     connection = await dialer.connect(subject_of(target))
-    return connection, await connection.ask(REQUEST, **({"idle_timeout": 20, "at_most": 20} | times))
+    limits: dict[str, Any] = {"idle_timeout": 20, "at_most": 20} | times
+    return connection, await connection.ask(REQUEST, **limits)
 
 
 async def test_a_whole_answer_is_measured(subject_of: Any, dialer: Dialer) -> None:
