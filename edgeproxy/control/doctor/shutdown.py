@@ -12,6 +12,7 @@ requests, and the running ones have the deregistration delay.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
@@ -51,9 +52,17 @@ class Process(Protocol):
 
 
 class Pace(msgspec.Struct, frozen=True):
-    """How the examination waits, in seconds: for a request to be under way, for the end, between two looks."""
+    """How the examination waits, in seconds.
+
+    Attributes:
+        head_start: For a request to be under way.
+        grace: For the end.
+        settle: After the end, for what becomes of connections.
+        interval: Between two looks.
+    """
 
     head_start: float = 0.3
+    settle: float = 1.0
     grace: float = GRACE_SECONDS
     interval: float = 0.05
 
@@ -77,9 +86,11 @@ async def examine_shutdown(
     """Send SIGTERM while a request is under way, and look on. The slowest path is the last one that is given."""
     pace = pace or Pace()
     path = subject.paths[-1]
-    idle = await dialer.connect(subject)
-    busy = await dialer.connect(subject)
-    try:
+    with contextlib.ExitStack() as stack:
+        idle = await dialer.connect(subject)
+        stack.callback(idle.close)
+        busy = await dialer.connect(subject)
+        stack.callback(busy.close)
         await idle.ask(forwarded(subject, subject.path), idle_timeout=subject.idle_timeout, at_most=5.0)
         request = forwarded(subject, path)
         task = asyncio.ensure_future(
@@ -102,12 +113,10 @@ async def examine_shutdown(
             _watch_answer(seen, task, dialer, start), _watch_process(seen, process, dialer, start, pace)
         )
         # Somebody else may listen on the port still; that is seen in a moment.
-        await asyncio.wait(connections, timeout=pace.head_start)
+        await asyncio.wait(connections, timeout=pace.settle)
         for each in connections:
             each.cancel()
-    finally:
-        idle.close()
-        busy.close()
+        await asyncio.gather(*connections, return_exceptions=True)
     return [
         _requests(subject, path, seen),
         _connections(seen),

@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from edgeproxy.control.doctor.examine import examine, examine_all
+from edgeproxy.control.doctor.probe import Dialer
 from tests.helpers.targets import ScriptedTarget, answering, silent
-
-if TYPE_CHECKING:
-    from edgeproxy.control.doctor.probe import Dialer
 
 FINE = ["answers", "health-check", "host-validation", "https-redirect", "websocket", "keep-alive"]
 
@@ -15,9 +13,9 @@ def ignore(sentence: str) -> None:
     pass
 
 
-async def test_a_good_app_has_no_problem(subject_of: Any, dialer: Dialer) -> None:
+async def test_a_good_app_has_no_problem(subject_of: Any, clock: Any) -> None:
     async with ScriptedTarget(answering()) as target:
-        report = await examine(subject_of(target, idle_timeout=0.05, patience=0.06), dialer, ignore)
+        report = await examine(subject_of(target, idle_timeout=0.05, patience=0.06), Dialer(now=clock), ignore)
 
     assert FINE == [each.name for each in report.findings]
     assert {"websocket": "skipped"} == {each.name: each.severity for each in report.findings if each.severity != "good"}

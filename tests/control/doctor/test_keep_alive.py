@@ -97,10 +97,8 @@ async def test_what_is_announced_is_told_beside_what_was_measured(subject_of: An
     assert "closes idle connections after 5.2 s (it announces Keep-Alive: timeout=5), the ALB" in finding.sentence
 
 
-async def test_a_connection_that_outlives_the_patience_is_good(
-    subject_of: Any, dialer: Dialer, told: list[str]
-) -> None:
-    finding = await look(answering(), subject_of, dialer, told, idle_timeout=0.02, patience=0.03)
+async def test_a_connection_that_outlives_the_patience_is_good(subject_of: Any, clock: Any, told: list[str]) -> None:
+    finding = await look(answering(), subject_of, Dialer(now=clock), told, idle_timeout=0.02, patience=0.03)
 
     assert "good" == finding.severity
     assert "for more than 30 ms" in finding.sentence
@@ -162,10 +160,10 @@ async def test_aiohttps_server_is_measured(aiohttp_port: Any, subject_of: Any, d
 
 
 async def test_aiohttps_server_with_a_long_keep_alive_is_good(
-    aiohttp_port: Any, subject_of: Any, dialer: Dialer, told: list[str]
+    aiohttp_port: Any, subject_of: Any, clock: Any, told: list[str]
 ) -> None:
     subject = subject_of(await aiohttp_port(75), idle_timeout=0.05, patience=0.06)
-    [finding] = await examine_keep_alive(subject, dialer, told.append)
+    [finding] = await examine_keep_alive(subject, Dialer(now=clock), told.append)
 
     assert "good" == finding.severity
 

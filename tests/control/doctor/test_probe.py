@@ -112,7 +112,7 @@ async def test_silence_ends_an_answer(subject_of: Any, dialer: Dialer) -> None:
 async def test_an_endless_answer_is_left_alone_in_the_end(subject_of: Any, dialer: Dialer) -> None:
     stream = saying(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n")
     async with ScriptedTarget(stream) as target:
-        connection, answer = await ask(target, subject_of, dialer, at_most=0.05)
+        connection, answer = await ask(target, subject_of, dialer, at_most=0.5)
         connection.close()
 
     assert (Outcome.FORWARDED, 200, False) == (answer.outcome, answer.status, answer.is_complete)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.helpers.conversation import Conversation
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-PACE = Pace(head_start=0.1, grace=0.5, interval=0.005)
+PACE = Pace(head_start=0.2, grace=0.5, settle=0.5, interval=0.005)
 
 
 class FakeProcess:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiohttp import web
 
+from edgeproxy.control.doctor.probe import Dialer
 from edgeproxy.control.doctor.websocket import examine_websocket
 from tests.helpers.targets import ScriptedTarget, answering, leaving_after, silent
 
 if TYPE_CHECKING:
     from edgeproxy.control.doctor.finding import Finding
-    from edgeproxy.control.doctor.probe import Dialer
     from tests.helpers.conversation import Conversation
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -51,8 +51,8 @@ async def test_without_a_path_it_is_said_that_nothing_was_tried(subject_of: Any,
     assert "--websocket-path" in finding.sentence
 
 
-async def test_silence_on_an_idle_websocket_is_told(subject_of: Any, dialer: Dialer) -> None:
-    opened, idle = await look(opening(), subject_of, dialer, idle_timeout=0.02)
+async def test_silence_on_an_idle_websocket_is_told(subject_of: Any, clock: Any) -> None:
+    opened, idle = await look(opening(), subject_of, Dialer(now=clock), idle_timeout=0.02)
 
     assert ("good", "advice") == (opened.severity, idle.severity)
     assert "Your app says nothing on an idle WebSocket for 20 ms: the ALB closes it then." == idle.sentence
