@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import ssl
 from typing import Any
+
+import trustme
 
 from edgeproxy.control.doctor.examine import examine, examine_all
 from edgeproxy.control.doctor.probe import Dialer
@@ -54,6 +57,17 @@ async def test_a_target_that_stops_in_between_is_told(subject_of: Any, dialer: D
         report = await examine(subject_of(target), dialer, ignore)
 
     assert "reachable" in [each.name for each in report.findings]
+
+
+async def test_a_target_of_https_is_examined_like_any(subject_of: Any, clock: Any) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("elsewhere.example").configure_cert(context)
+    async with ScriptedTarget(answering(), tls=context) as target:
+        subject = subject_of(target, protocol="HTTPS", health={"protocol": "HTTPS"}, idle_timeout=0.05, patience=0.06)
+        report = await examine(subject, Dialer(now=clock), ignore)
+
+    assert FINE == [each.name for each in report.findings]
+    assert {"good", "skipped"} == {each.severity for each in report.findings}
 
 
 async def test_targets_are_reported_in_the_order_given(subject_of: Any, dialer: Dialer) -> None:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import trustme
 
 from edgeproxy.control.doctor.probe import Answer, Connection, Dialer, why
 from edgeproxy.exchange.outcome import Outcome
@@ -20,6 +22,8 @@ from tests.helpers.targets import (
 
 if TYPE_CHECKING:
     from tests.helpers.conversation import Conversation
+
+pytestmark = pytest.mark.both_loops
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: app\r\n\r\n"
 
@@ -164,6 +168,17 @@ async def test_nobody_listening_is_a_refusal_with_a_reason(subject_of: Any, dial
 
     assert Outcome.CONNECT_FAILED is caught.value.outcome
     assert "Connection refused" == why(caught.value)
+
+
+async def test_a_certificate_that_nobody_trusts_is_good_enough(subject_of: Any, dialer: Dialer) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("elsewhere.example").configure_cert(context)
+    async with ScriptedTarget(answering(b"hello"), tls=context) as target:
+        connection = await dialer.connect(subject_of(target, protocol="HTTPS"))
+        answer = await connection.ask(REQUEST, idle_timeout=20, at_most=20)
+        connection.close()
+
+    assert (200, True) == (answer.status, answer.is_complete)
 
 
 async def test_tls_with_a_target_that_speaks_none_fails(subject_of: Any, dialer: Dialer) -> None:
