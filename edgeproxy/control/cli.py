@@ -24,6 +24,7 @@ from edgeproxy.control.options import (
     finite,
     header_pair,
     option,
+    optional_finite,
     target_address,
 )
 
@@ -238,6 +239,59 @@ def logs(admin: Address | None, as_json: bool, slow: str | None, **filters: tupl
 
 
 @main.command()
+@option("--target", multiple=True, metavar="HOST:PORT|URL", help="What to look at; the file's targets otherwise.")
+@config_option
+@option("--path", verb="doctor", multiple=True, metavar="PATH", help="What to ask for; a slow one last.  [default: /]")
+@option("--host", verb="doctor", metavar="NAME", help="The Host that clients send.  [default: localhost]")
+@option("--health-path", metavar="PATH", help="What a health check asks for.  [default: the target group's, or /]")
+@option("--matcher", metavar="CODES", help="The healthy answers.  [default: the target group's, or 200]")
+@option(
+    "--idle-timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    callback=optional_finite,
+    metavar="SECONDS",
+    help="The load balancer's.  [default: the file's, or 60]",
+)
+@option("--websocket-path", metavar="PATH", help="Where to try a WebSocket.")
+@option("--pid", type=click.IntRange(min=2), help="The app's process: send it SIGTERM at last, and look what happens.")
+@option(
+    "--patience",
+    type=click.FloatRange(min=0),
+    callback=optional_finite,
+    metavar="SECONDS",
+    help="How long to watch an idle connection.  [default: a bit more than the idle timeout]",
+)
+@option("--quick", is_flag=True, help="Leave out what has to wait, and say so.")
+@option("--strict", is_flag=True, help="Exit with 1 for advice, too.")
+@option("--json", "as_json", is_flag=True, help="One JSON object instead of lines.")
+def doctor(
+    target: Sequence[str],
+    config: Path | None,
+    path: tuple[str, ...],
+    pid: int | None,
+    quick: bool,
+    strict: bool,
+    as_json: bool,
+    **wishes: Any,
+) -> None:
+    """Look at an app as the load balancer will, and say what will go wrong.
+
+    Exit code 1 if something will. It waits for a bit more than the idle timeout, since it measures how long the app
+    keeps idle connections; --quick does not.
+    """
+    from edgeproxy.control.doctor.subjects import Wishes, typed_target  # noqa: PLC0415 - see the module docstring
+    from edgeproxy.control.doctor_command import run_doctor  # noqa: PLC0415
+
+    try:
+        targets = [typed_target(each) for each in target]
+        wanted = Wishes(paths=path, is_quick=quick, **wishes)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    file = None if targets else config_file(config, "name a target: edgeproxy doctor --target 127.0.0.1:8080")
+    raise SystemExit(run_doctor(targets, file, wanted, pid=pid, is_strict=strict, as_json=as_json))
+
+
+@main.command()
 def schema() -> None:
     """Print the JSON Schema of the configuration file, for editors."""
     import json  # noqa: PLC0415 - see the module docstring
@@ -258,8 +312,11 @@ def demo(admin: Address | None, certs_dir: Path, log_format: LogFormat) -> None:
     raise SystemExit(run_demo(admin=admin, certs_dir=certs_dir, log_format=log_format))
 
 
-def config_file(named: Path | None) -> Path:
-    """The file to read: the one that was named, else the first of the usual places that exists."""
+def config_file(named: Path | None, instead: str = "run without a file: edgeproxy run --target 127.0.0.1:8080") -> Path:
+    """The file to read: the one that was named, else the first of the usual places that exists.
+
+    `instead` is what the error suggests for those who have none.
+    """
     if named is not None:
         return named
     for place in CONFIG_PLACES:
@@ -267,6 +324,5 @@ def config_file(named: Path | None) -> Path:
             return place
     places = " nor ".join(f"./{place}" if not place.is_absolute() else str(place) for place in CONFIG_PLACES)
     raise click.UsageError(
-        f"There is no configuration file: neither {places} exists. Name one with -c FILE, "
-        "or run without a file: edgeproxy run --target 127.0.0.1:8080"
+        f"There is no configuration file: neither {places} exists. Name one with -c FILE, or {instead}"
     )

@@ -65,6 +65,11 @@ def finite(ctx: click.Context, param: click.Parameter, value: float) -> float:
     return value
 
 
+def optional_finite(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    """The same where the option may be left out."""
+    return None if value is None else finite(ctx, param, value)
+
+
 def target_address(text: str) -> Address:
     """`HOST:PORT`, or a port on this machine."""
     return _on_loopback(parse_address(text, lowest_port=1))

@@ -50,14 +50,18 @@ def verbs(group: click.Group, name: str = "edgeproxy") -> list[tuple[str, click.
 
 
 def test_the_verbs_are_those_of_the_readme() -> None:
-    assert ["certs", "check", "demo", "explain", "health", "logs", "run", "schema"] == main.list_commands(
+    assert ["certs", "check", "demo", "doctor", "explain", "health", "logs", "run", "schema"] == main.list_commands(
         click.Context(main)
     )
 
 
 def test_every_option_can_come_from_the_environment() -> None:
-    """Of `--target` there are two: what `run` forwards to, and what `logs` shows."""
-    own = {("edgeproxy logs", "target"): "EDGEPROXY_LOGS_TARGET"}
+    """Of some there are two: what `run` forwards to is what `doctor` looks at, but not what `logs` shows."""
+    own = {
+        ("edgeproxy logs", "target"): "EDGEPROXY_LOGS_TARGET",
+        ("edgeproxy doctor", "path"): "EDGEPROXY_DOCTOR_PATH",
+        ("edgeproxy doctor", "host"): "EDGEPROXY_DOCTOR_HOST",
+    }
     for name, command in verbs(main):
         for parameter in command.params:
             if isinstance(parameter, click.Option) and not parameter.is_eager:

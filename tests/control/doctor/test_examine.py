@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import ssl
+from typing import Any
+
+import trustme
+
+from edgeproxy.control.doctor.examine import examine, examine_all
+from edgeproxy.control.doctor.probe import Dialer
+from tests.helpers.targets import ScriptedTarget, answering, silent
+
+FINE = ["answers", "health-check", "host-validation", "https-redirect", "websocket", "keep-alive"]
+
+
+def ignore(sentence: str) -> None:
+    pass
+
+
+async def test_a_good_app_has_no_problem(subject_of: Any, clock: Any) -> None:
+    async with ScriptedTarget(answering()) as target:
+        report = await examine(subject_of(target, idle_timeout=0.05, patience=0.06), Dialer(now=clock), ignore)
+
+    assert FINE == [each.name for each in report.findings]
+    assert {"websocket": "skipped"} == {each.name: each.severity for each in report.findings if each.severity != "good"}
+
+
+async def test_an_app_that_is_not_there_is_one_finding(subject_of: Any, dialer: Dialer) -> None:
+    async with ScriptedTarget(silent) as target:
+        subject = subject_of(target)
+    [finding] = (await examine(subject, dialer, ignore)).findings
+
+    assert ("reachable", "problem", 502) == (finding.name, finding.severity, finding.measured["Status"])
+    assert "(Connection refused). The ALB answers 502, and the health check fails." in finding.sentence
+
+
+async def test_a_name_without_an_address_is_one_finding(subject_of: Any, dialer: Dialer) -> None:
+    [finding] = (await examine(subject_of(80, id="app.invalid"), dialer, ignore)).findings
+
+    assert "The name app.invalid has no address" in finding.sentence
+
+
+async def test_an_app_that_listens_on_one_address_of_its_name_is_found(subject_of: Any, dialer: Dialer) -> None:
+    async with ScriptedTarget(answering()) as target:
+        subject = subject_of(target, id="localhost", address="", is_quick=True)
+        report = await examine(subject, dialer, ignore)
+
+    assert "127.0.0.1" == report.subject.address
+
+
+async def test_a_target_that_stops_in_between_is_told(subject_of: Any, dialer: Dialer) -> None:
+    async def leaving(conversation: Any, head: bytes) -> None:
+        assert target._server is not None
+        target._server.close()
+        await conversation.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    async with ScriptedTarget(leaving) as target:
+        report = await examine(subject_of(target), dialer, ignore)
+
+    assert "reachable" in [each.name for each in report.findings]
+
+
+async def test_a_target_of_https_is_examined_like_any(subject_of: Any, clock: Any) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("elsewhere.example").configure_cert(context)
+    async with ScriptedTarget(answering(), tls=context) as target:
+        subject = subject_of(target, protocol="HTTPS", health={"protocol": "HTTPS"}, idle_timeout=0.05, patience=0.06)
+        report = await examine(subject, Dialer(now=clock), ignore)
+
+    assert FINE == [each.name for each in report.findings]
+    assert {"good", "skipped"} == {each.severity for each in report.findings}
+
+
+async def test_targets_are_reported_in_the_order_given(subject_of: Any, dialer: Dialer) -> None:
+    async with ScriptedTarget(answering()) as first, ScriptedTarget(answering()) as second:
+        subjects = [subject_of(each, is_quick=True) for each in (second, first)]
+        reports = await examine_all(subjects, dialer, ignore)
+
+    assert [second.port, first.port] == [each.subject.port for each in reports]
+
+
+async def test_of_http2_groups_only_the_health_is_looked_at(subject_of: Any, dialer: Dialer) -> None:
+    async with ScriptedTarget(answering()) as target:
+        report = await examine(subject_of(target, version="HTTP2"), dialer, ignore)
+
+    assert ["health-check", "protocol-version"] == [each.name for each in report.findings]
+    assert ["problem", "skipped"] == [each.severity for each in report.findings]
