@@ -14,7 +14,6 @@ that the client's windows do not take wait in the codec up to its high mark, and
 from __future__ import annotations
 
 import asyncio
-from time import monotonic
 from typing import TYPE_CHECKING, cast
 
 from edgeproxy.exchange.h2_exchange import FRAME_HEADER_SIZE, H2Exchange
@@ -197,7 +196,7 @@ class H2ClientConnection(ClientFacts, asyncio.Protocol):  # hot path
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection is there, its handshake over."""
         self._meet(transport)
-        self.last_activity = monotonic()
+        self.last_activity = self._now()
         self._codec.start()
         self._listener.on_opened(self)
 
@@ -243,7 +242,7 @@ class H2ClientConnection(ClientFacts, asyncio.Protocol):  # hot path
         self._open(stream_id, head).begin(data, is_complete)
 
     def _open(self, stream_id: int, head: RequestHead | None) -> ClientStream:
-        now = self.last_activity = monotonic()
+        now = self.last_activity = self._now()
         stream = self._streams[stream_id] = ClientStream(self, self._codec, stream_id, now)
         stream.exchange = H2Exchange(stream, self._listener.context, head, now)
         if now > self.grows_old or self._listener.is_draining:
@@ -257,13 +256,13 @@ class H2ClientConnection(ClientFacts, asyncio.Protocol):  # hot path
         if stream is None:
             self._codec.acknowledge(stream_id, len(data))
         else:
-            stream.on_body(data, is_complete, monotonic())
+            stream.on_body(data, is_complete, self._now())
 
     def on_request_trailers(self, stream_id: int, lines: list[str]) -> None:
         """The end of a request; targets that speak HTTP/1.1 are told no trailers, as from nginx."""
         stream = self._streams.get(stream_id)
         if stream is not None:
-            stream.on_body(b"", True, monotonic())
+            stream.on_body(b"", True, self._now())
 
     def on_request_error(self, stream_id: int, error: ProtocolError) -> None:
         """A request that is answered with an error."""
@@ -282,7 +281,7 @@ class H2ClientConnection(ClientFacts, asyncio.Protocol):  # hot path
         """A stream takes more of its response."""
         stream = self._streams.get(stream_id)
         if stream is not None:
-            stream.on_drained(monotonic())
+            stream.on_drained(self._now())
 
     def on_goaway(self) -> None:
         """The client begins no more requests; those under way are answered."""
@@ -302,7 +301,7 @@ class H2ClientConnection(ClientFacts, asyncio.Protocol):  # hot path
     def on_stream_answered(self, stream_id: int) -> None:
         """A stream has no exchange any more."""
         self._streams.pop(stream_id, None)
-        self.last_activity = monotonic()
+        self.last_activity = self._now()
 
     # ---- time and shutdown
 
@@ -321,7 +320,7 @@ class H2ClientConnection(ClientFacts, asyncio.Protocol):  # hot path
             # Closing in order would wait for ever for a client that does not read.
             transport.abort()
             return
-        self.last_activity = monotonic()
+        self.last_activity = self._now()
         self._codec.shut_down()
 
     def drain(self) -> None:

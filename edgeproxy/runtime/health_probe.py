@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, cast
 
 from edgeproxy.errors import ProtocolError
 from edgeproxy.health.outcome import FAILED, INTERNAL_ERROR, PASSED, TIMED_OUT, CheckResult, response_code_mismatch
@@ -52,6 +53,10 @@ class Probe(NamedTuple):
     matcher: HttpCodeMatcher
     tls: ssl.SSLContext | None
     facts: ProbeFacts | None = None
+
+
+RunProbe: TypeAlias = Callable[[Probe], Awaitable[CheckResult]]
+"""Runs one probe; `run_probe` does it over the network."""
 
 
 def encode_probe(probe: Probe) -> bytes:

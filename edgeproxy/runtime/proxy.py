@@ -20,6 +20,7 @@ from edgeproxy.runtime.clock import Clock
 from edgeproxy.runtime.compiled import Compiled, CompiledListener, Compiler, ListenerKey
 from edgeproxy.runtime.deadlines import DeadlineSweep
 from edgeproxy.runtime.health_checker import GroupHealthChecker
+from edgeproxy.runtime.health_probe import RunProbe, run_probe
 from edgeproxy.runtime.listener import Bind, ListenerSocket
 from edgeproxy.runtime.log_outlets import LogOutlets
 from edgeproxy.runtime.metrics import Metrics
@@ -27,7 +28,7 @@ from edgeproxy.runtime.policy_shortfalls import PolicyShortfalls
 from edgeproxy.runtime.request_ring import RequestRing
 from edgeproxy.runtime.resolver import Resolve, resolve
 from edgeproxy.runtime.server_tls import ServerTls, server_tls, tls_parts
-from edgeproxy.runtime.status import ListenerStatus, ProxyState, TargetGroupStatus, TargetStatus
+from edgeproxy.runtime.status import ListenerStatus, ProxyState, TargetGroupStatus, group_status
 from edgeproxy.runtime.target_pool import TargetPools
 from edgeproxy.runtime.target_tls import TargetTls
 
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
     from edgeproxy.balancing.group import TargetGroupState
     from edgeproxy.balancing.target_state import TargetState
-    from edgeproxy.model.target_group import TargetGroup
     from edgeproxy.runtime.access_log import AccessLog
     from edgeproxy.runtime.certificate_choice import CertificateLocator
     from edgeproxy.runtime.trust_store import TrustStoreLocator
@@ -52,7 +52,7 @@ CERTIFICATE_CHECK_SECONDS = 1.0
 class EdgeProxy:
     """An application load balancer."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each can do without the others
         self,
         *,
         certificates: CertificateLocator | None = None,
@@ -65,6 +65,7 @@ class EdgeProxy:
         stickiness_key: Callable[[], bytes] | None = None,
         clock: Clock | None = None,
         resolve_name: Resolve = resolve,
+        probe: RunProbe = run_probe,
     ) -> None:
         """A proxy that is not started.
 
@@ -80,6 +81,7 @@ class EdgeProxy:
                 without it they are random, and cookies are worth nothing after a restart.
             clock: The time.
             resolve_name: Gives the addresses of targets that are registered by name.
+            probe: Runs one health check.
         """
         self._certificates = certificates
         self._trust_stores = trust_stores
@@ -93,6 +95,7 @@ class EdgeProxy:
             clock=self._clock,
         )
         self._resolve = resolve_name
+        self._probe = probe
         self._memo = request_fields_memo()
         self._listeners: dict[ListenerKey, ListenerSocket] = {}
         self._leaving: list[ListenerSocket] = []
@@ -182,6 +185,11 @@ class EdgeProxy:
         """
         return await self._logs.deliver()
 
+    def cut_clients(self) -> None:
+        """Closes every client connection at once; whatever was under way on one ends unanswered."""
+        for listener in (*self._listeners.values(), *self._leaving):
+            listener.cut()
+
     # ---- questions
 
     @property
@@ -200,31 +208,7 @@ class EdgeProxy:
     @property
     def target_groups(self) -> list[TargetGroupStatus]:
         """The target groups with what is known of their targets."""
-        return [self._group_status(group) for group in self.topology.target_groups]
-
-    def _group_status(self, group: TargetGroup) -> TargetGroupStatus:
-        state = self._groups[group.name]
-        own_port = group.health_check_port == "traffic-port"
-        targets = [
-            TargetStatus(
-                id=target.id,
-                port=target.port,
-                health_check_port=str(target.port if own_port else group.health_check_port),
-                health=target.health,
-                address=target.address,
-                is_anomalous=target.is_anomalous,
-                is_mitigated=target.weight < 1.0,
-            )
-            for target in (*state.targets.values(), *state.draining.values())
-        ]
-        return TargetGroupStatus(
-            group.name,
-            state.arn,
-            state.is_failing_open,
-            targets,
-            is_out_of_dns=state.is_out_of_dns,
-            unhealthy_routing_requests=state.unhealthy_routing_requests,
-        )
+        return [group_status(group, self._groups[group.name]) for group in self.topology.target_groups]
 
     # ---- applying
 
@@ -264,9 +248,9 @@ class EdgeProxy:
                     context=wanted.context,
                     counters=self.metrics.load_balancers[wanted.load_balancer],
                     memo=self._memo,
-                    idle_timeout=wanted.settings.idle_timeout_seconds * self._time_scale,
-                    client_keep_alive=wanted.settings.client_keep_alive_seconds * self._time_scale,
+                    settings=wanted.settings,
                     time_scale=self._time_scale,
+                    now=self._clock.now,
                 )
                 listener.bind(self._binds.get(listener.port, Bind(None, listener.port)))
                 opened[key] = listener
@@ -295,8 +279,7 @@ class EdgeProxy:
         for key, wanted in compiled.listeners.items():
             listener = opened.get(key) or self._listeners[key]
             listener.context = wanted.context
-            listener.idle_timeout = wanted.settings.idle_timeout_seconds * self._time_scale
-            listener.client_keep_alive = wanted.settings.client_keep_alive_seconds * self._time_scale
+            listener.configure(wanted.settings)
         self._listeners = {key: opened.get(key) or self._listeners[key] for key in compiled.listeners}
         self._compiled = compiled
         for listener in list(self._listeners.values()):
@@ -351,6 +334,7 @@ class EdgeProxy:
                 time_scale=self._time_scale,
                 target_context=self._target_tls.context,
                 on_moved=self._on_moved,
+                run=self._probe,
                 resolve_name=self._resolve,
                 on_checked=self._logs.on_checked,
                 epoch=self._logs.epoch,

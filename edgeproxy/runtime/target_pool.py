@@ -12,6 +12,7 @@ import contextlib
 import functools
 import logging
 import socket
+import time
 from typing import TYPE_CHECKING, Final
 
 from edgeproxy.exchange.outcome import Outcome
@@ -21,7 +22,7 @@ from edgeproxy.runtime.target_connection import TargetConnection
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from edgeproxy.balancing.target_state import TargetState
     from edgeproxy.exchange.exchange import Exchange
@@ -42,7 +43,17 @@ LINGER_SECONDS: Final = 30.0
 class TargetPool:
     """The connections to one target."""
 
-    __slots__ = ("connecting", "connections", "counters", "idle", "idle_timeout", "linger_seconds", "target", "tls")
+    __slots__ = (
+        "connecting",
+        "connections",
+        "counters",
+        "idle",
+        "idle_timeout",
+        "linger_seconds",
+        "now",
+        "target",
+        "tls",
+    )
 
     def __init__(
         self,
@@ -52,9 +63,11 @@ class TargetPool:
         idle_timeout: float,
         counters: LoadBalancerCounters | None = None,
         linger_seconds: float = LINGER_SECONDS,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         """`idle_timeout` is that of the load balancer that uses the target's group, in seconds."""
         self.target = target
+        self.now = now
         self.idle_timeout = idle_timeout
         self.counters = counters or LoadBalancerCounters()
         self.linger_seconds = linger_seconds
@@ -164,7 +177,12 @@ class TargetPools:
             pool = None
         if pool is None:
             self._pools[target] = TargetPool(
-                target, tls, idle_timeout=idle_timeout, counters=counters, linger_seconds=self._linger_seconds
+                target,
+                tls,
+                idle_timeout=idle_timeout,
+                counters=counters,
+                linger_seconds=self._linger_seconds,
+                now=self._clock.now,
             )
             return
         pool.idle_timeout = idle_timeout
