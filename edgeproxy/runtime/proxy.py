@@ -85,7 +85,7 @@ class EdgeProxy:
         """
         self._certificates = certificates
         self._trust_stores = trust_stores
-        self._binds = dict(binds or {})
+        self._binds: Mapping[int, Bind] = {} if binds is None else binds
         self._time_scale = time_scale
         self._clock = clock or Clock()
         self._logs = LogOutlets(
