@@ -45,7 +45,9 @@ class Clients:
         """A client of `httpx`."""
         from edgeproxy.testing import client_httpx  # noqa: PLC0415 - where it is installed
 
-        return self._opened.enter_context(client_httpx.client(self._alb, **options))
+        made = client_httpx.client(self._alb, **options)
+        self._opened.callback(made.close)
+        return made
 
     def async_httpx(self, **options: Any) -> httpx_.AsyncClient:
         """An asynchronous client of `httpx`; to be closed by the test."""

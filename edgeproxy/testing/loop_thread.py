@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 JOIN_SECONDS = 10.0
+_ROUNDS = 3
 
 
 class LoopThread:
@@ -81,6 +82,8 @@ async def _cancel_all() -> None:
         task.cancel()
     if others:
         await asyncio.wait(others, timeout=JOIN_SECONDS)
+    for _ in range(_ROUNDS):
+        await asyncio.sleep(0)  # transports report their end
     loop = asyncio.get_running_loop()
     await loop.shutdown_asyncgens()
     await loop.shutdown_default_executor()

@@ -8,10 +8,11 @@ Overridable, in a test module or a conftest.py:
 
     alb_config        a dict, YAML text, a file; None for HTTP that redirects and HTTPS that forwards to `app`
     alb_targets       what is registered at the start
+    alb_names         what the certificate covers besides `localhost` and the hosts of the rules
     alb_ssl_context   what clients speak TLS with; None for a context that trusts `alb_ca`
     alb_time_scale    every duration times this
 
-These four have the session's scope, so that `session_alb` can use them; an override with a narrower scope serves `alb`
+These have the session's scope, so that `session_alb` can use them; an override with a narrower scope serves `alb`
 and `make_alb`. `alb_ca` is the throw-away CA, for client certificates.
 
 This file is imported wherever edgeproxy is installed, so it imports nothing but pytest before a fixture is asked for.
@@ -26,7 +27,7 @@ import pytest
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Generator, Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator, Sequence
 
     from edgeproxy.testing.addresses import TargetLike
     from edgeproxy.testing.alb import Alb
@@ -54,6 +55,12 @@ def alb_targets() -> Iterable[TargetLike]:
 
 
 @pytest.fixture(scope="session")
+def alb_names() -> Sequence[str]:
+    """Override: what the certificate covers besides `localhost` and the hosts of the rules."""
+    return ()
+
+
+@pytest.fixture(scope="session")
 def alb_ssl_context() -> ssl.SSLContext | None:
     """Override: what clients speak TLS with."""
     return None
@@ -74,13 +81,15 @@ def alb_ca() -> ThrowAwayCA:
 
 
 @pytest.fixture
-def make_alb(alb_ssl_context: ssl.SSLContext | None, alb_time_scale: float) -> Iterator[MakeAlb]:
+def make_alb(
+    alb_names: Sequence[str], alb_ssl_context: ssl.SSLContext | None, alb_time_scale: float
+) -> Iterator[MakeAlb]:
     """Starts load balancers; all of them end with the test."""
+    usual = {"names": alb_names, "ssl_context": alb_ssl_context, "time_scale": alb_time_scale}
     made: list[Alb] = []
 
     def make(configuration: Configuration = None, **options: Any) -> Alb:
-        chosen = {"ssl_context": alb_ssl_context, "time_scale": alb_time_scale, **options}
-        made.append(_started(configuration, **chosen))
+        made.append(_started(configuration, **{**usual, **options}))
         return made[-1]
 
     yield make
@@ -98,10 +107,12 @@ def alb(make_alb: MakeAlb, alb_config: Configuration, alb_targets: Iterable[Targ
 def _session_alb(
     alb_config: Configuration,
     alb_targets: Iterable[TargetLike],
+    alb_names: Sequence[str],
     alb_ssl_context: ssl.SSLContext | None,
     alb_time_scale: float,
 ) -> Iterator[Alb]:
-    made = _started(alb_config, targets=alb_targets, ssl_context=alb_ssl_context, time_scale=alb_time_scale)
+    usual = {"names": alb_names, "ssl_context": alb_ssl_context, "time_scale": alb_time_scale}
+    made = _started(alb_config, targets=alb_targets, **usual)
     yield made
     made.stop()
 

@@ -109,6 +109,8 @@ class ScriptedTarget(LocalTarget):
         super().__init__()
         self._script = script
         self._thread: LoopThread | None = None
+        self._server: asyncio.Server | None = None
+        self._open: set[asyncio.StreamWriter] = set()
         self.requests: list[Request] = []
         self.health_checks = 0
         self.health_status = health_status
@@ -119,22 +121,29 @@ class ScriptedTarget(LocalTarget):
         self._thread.run(self._accept(listening))
 
     async def _accept(self, listening: socket.socket) -> None:
-        await asyncio.start_server(self._on_connection, sock=listening, limit=LIMIT)
+        self._server = await asyncio.start_server(self._on_connection, sock=listening, limit=LIMIT)
 
     def _end(self) -> None:
         thread, self._thread = self._thread, None
         if thread is not None:
+            thread.call(self._close)
             thread.close()
 
+    def _close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        for writer in self._open:
+            writer.transport.abort()
+
     async def _on_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open.add(writer)
         try:
-            # ConnectionError: the load balancer cut the connection.
-            with contextlib.suppress(ConnectionError):
+            # ConnectionError: the load balancer cut the connection. CancelledError: the target stops.
+            with contextlib.suppress(ConnectionError, asyncio.CancelledError):
                 await self._play(TargetSide(reader, writer, self.requests))
-        except asyncio.CancelledError:
-            writer.transport.abort()  # the target stops
         finally:
             writer.close()
+            self._open.discard(writer)
 
     async def _play(self, side: TargetSide) -> None:
         request = await side.read_request()
