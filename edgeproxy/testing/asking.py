@@ -120,7 +120,8 @@ class Asking(Changing):
         found = find_listener(topology, asked)
         if found is None:
             raise ValueError(no_listener(topology, asked))
-        explanation = explain(topology, *found, asked, key=KEY, base_dir=self._files.folder)
+        now = self._running()[1].wall()
+        explanation = explain(topology, *found, asked, key=KEY, base_dir=self._files.folder, now=now)
         return Explained(explanation, list(lines_of(explanation)))
 
     def _declared(self, url: str) -> str:

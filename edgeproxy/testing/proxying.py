@@ -77,12 +77,14 @@ class Proxying:
     Attributes:
         proxy: The load balancer.
         clock: Its time.
+        wall: The same in seconds since 1970.
         log: Its access log.
         recorder: Its requests.
         skipping: Moves its time.
     """
 
     def __init__(self, movable: MovableTime, files: Files, *, time_scale: float) -> None:
+        self.wall = movable.wall
         self.clock = Clock(movable.now, movable.wall)
         self.log = MemoryLog()
         self.recorder = Recorder(self.clock)

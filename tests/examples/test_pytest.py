@@ -3,7 +3,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-import time
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,6 @@ def test_pytest(examples: Path) -> None:
     """The sample project's own tests pass, in less than ten seconds together."""
     is_installed = "edgeproxy" in {each.name for each in entry_points(group="pytest11")}
     plugin = [] if is_installed else ["-p", "edgeproxy.testing.plugin"]
-    before = time.monotonic()
     ran = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *plugin],
         cwd=examples / "pytest",
@@ -25,5 +23,6 @@ def test_pytest(examples: Path) -> None:
     )
 
     assert 0 == ran.returncode, ran.stdout + ran.stderr
-    assert re.search(r"^10 passed in", ran.stdout, re.MULTILINE)
-    assert time.monotonic() - before < 10
+    said = re.search(r"^10 passed in ([0-9.]+)s", ran.stdout, re.MULTILINE)
+    assert said is not None, ran.stdout
+    assert float(said[1]) < 10

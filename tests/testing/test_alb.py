@@ -26,8 +26,8 @@ def alb() -> Iterator[Alb]:
         yield made
 
 
-def status(alb: Alb, path: str = "/", **options: str) -> int:
-    return alb.clients.urllib3().request("GET", alb.url(path), **options).status
+def status(alb: Alb, path: str = "/") -> int:
+    return alb.clients.urllib3().request("GET", alb.url(path)).status
 
 
 def test_it_is_on_free_ports_and_targets_see_the_declared_ones(alb: Alb) -> None:

@@ -134,3 +134,16 @@ def test_an_explanation_is_what_would_happen(alb: Alb) -> None:
     assert [] == alb.requests
     with pytest.raises(ValueError, match="No listener speaks HTTP on port 81"):
         alb.explain("GET", "http://localhost:81/")
+
+
+def test_an_explanation_knows_how_old_cookies_are(alb: Alb) -> None:
+    attributes = {"stickiness.enabled": "true", "stickiness.lb_cookie.duration_seconds": "60"}
+    alb.add_target_group("sticky", targets.answering(), targets.answering(), TargetGroupAttributes=attributes)
+    alb.add_rule(path="/*", forward="sticky")
+    cookie = alb.clients.urllib3().request("GET", alb.url()).headers["Set-Cookie"].partition(";")[0]
+
+    before = alb.explain("GET", "/", headers={"Cookie": cookie}).target_choice
+    alb.advance(61)
+    after = alb.explain("GET", "/", headers={"Cookie": cookie}).target_choice
+
+    assert before != after
