@@ -25,7 +25,9 @@ The life of one request
     compiled action (`exchange/actions.py`, or `exchange/sticky.py` where cookies decide first) picks a target group and
     a target (`balancing/`) or answers by itself (`exchange/replies.py`). `exchange/forwarding.py` rewrites the head,
     `runtime/target_pool.py` hands out an idle connection or makes one, and the response comes back the same way through
-    `protocol/h1_client.py`. Each exchange ends once, in `runtime/ledger.py`: a line in the access log, a few counters.
+    `protocol/h1_client.py`. To a target that speaks HTTP/2 the exchange has a stream: `runtime/h2_target_pool.py`,
+    `protocol/h2_client.py`, and its head is made by `exchange/h2_forwarding.py`. Each exchange ends once, in
+    `runtime/ledger.py`: a line in the access log, a few counters.
 
     On that path there is no task, no timer and no await; a task appears only where a connection must be made first.
 

@@ -1,5 +1,7 @@
 """Writes CONFORMANCE.md: every documented behaviour of the ALB that a test shows, with the page and the test.
 
+Behind it stands what is not covered, with the reason (`conformance_gaps.py`).
+
 A test claims a behaviour by its marker:
 
     @pytest.mark.conformance("path conditions", "paths are case-sensitive", "rule-condition-types")
@@ -22,6 +24,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from tests.conformance_gaps import Gap
+
 ROOT = Path(__file__).resolve().parent.parent
 REPORT = ROOT / "CONFORMANCE.md"
 
@@ -36,6 +40,13 @@ or of the API reference. *Status* is `holds` where a page says so, and `default`
 choose.
 
 """
+_GAPS_OPENING = """
+## What is not covered
+
+What the user guide says of requests, answers, logs and metrics and edgeproxy does not do, and why.
+
+"""
+_GAP_HEADINGS = ("Section", "Fact", "AWS page", "Reason")
 _HEADINGS = ("Section", "Fact", "AWS page", "Test", "Status")
 
 
@@ -99,11 +110,15 @@ def collect(paths: Sequence[str] = ()) -> set[Claim]:
     return collector.claims
 
 
-def render(claims: Iterable[Claim]) -> str:
+def render(claims: Iterable[Claim], gaps: Iterable[Gap]) -> str:
     """The whole file."""
-    rows = [_HEADINGS, ("---",) * len(_HEADINGS)]
-    rows += [(each.section, each.fact, each.page, f"`{each.test}`", each.status) for each in sorted(claims)]
-    return _OPENING + "\n".join(_row(cells) for cells in rows) + "\n"
+    shown = [(each.section, each.fact, each.page, f"`{each.test}`", each.status) for each in sorted(claims)]
+    return _OPENING + _table(_HEADINGS, shown) + _GAPS_OPENING + _table(_GAP_HEADINGS, sorted(gaps))
+
+
+def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = map(_row, (headings, ["---"] * len(headings), *rows))
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _row(cells: Iterable[str]) -> str:
@@ -112,7 +127,11 @@ def _row(cells: Iterable[str]) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """See the module; the exit code."""
-    text = render(collect())
+    # Run as a script, this file does not find the packages beside its own folder.
+    sys.path.insert(0, str(ROOT))
+    from tests.conformance_gaps import GAPS  # noqa: PLC0415
+
+    text = render(collect(), GAPS)
     if "--check" not in arguments:
         REPORT.write_text(text)
         return 0

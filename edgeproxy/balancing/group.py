@@ -84,6 +84,7 @@ class TargetGroupState:
         is_failing_open: Whether too few targets are healthy, so that all candidates are used.
         is_out_of_dns: Whether a real load balancer would take its node out of DNS because of this group.
         unhealthy_routing_requests: Requests that were routed while failing open.
+        protocol_version: What its targets speak; whoever routes looks at it.
         pick: `pick()` returns the next target, or None if there is no candidate (503). Bound once, not a method that
             calls another: it runs for every request.
     """
@@ -110,6 +111,7 @@ class TargetGroupState:
         "name",
         "pick",
         "pool",
+        "protocol_version",
         "targets",
         "unhealthy_routing_requests",
     )
@@ -135,6 +137,7 @@ class TargetGroupState:
         self.is_failing_open = False
         self.is_out_of_dns = False
         self.unhealthy_routing_requests = 0
+        self.protocol_version: Literal["HTTP1", "HTTP2", "GRPC"] = "HTTP1"
         self._least_count = minimum_healthy_count
         self._least_percentage = minimum_healthy_percentage or 0
         self._dns_count = 0
@@ -161,6 +164,7 @@ class TargetGroupState:
         algorithm: Literal["round_robin", "least_outstanding_requests", "weighted_random"] = "round_robin",
         anomaly_mitigation: bool = False,
         slow_start_seconds: float = 0.0,
+        protocol_version: Literal["HTTP1", "HTTP2", "GRPC"] = "HTTP1",
     ) -> None:
         """Apply changed attributes; None switches a threshold off, 0 slow start.
 
@@ -170,6 +174,7 @@ class TargetGroupState:
         self._least_percentage = minimum_healthy_percentage or 0
         self._dns_count = dns_failover_count or 0
         self._dns_percentage = dns_failover_percentage or 0
+        self.protocol_version = protocol_version
         if algorithm != self._kind:
             self._kind = algorithm
             self._algorithm = self._new_algorithm()

@@ -145,7 +145,8 @@ def _answer_lines(found: Explanation) -> Iterator[str]:
 def _group_line(group: ExplainedTargetGroup, *, is_only: bool) -> str:
     share = "" if is_only else f" ({group.share:.0%} of the requests)" if group.share else " (never)"
     targets = ", ".join(group.targets) or "none registered: 503"
-    return f"forward to target group {group.name}{share}: {group.protocol} {targets}"
+    version = "" if group.protocol_version == "HTTP1" else f"{group.protocol_version} over "
+    return f"forward to target group {group.name}{share}: {version}{group.protocol} {targets}"
 
 
 _VERDICTS = {

@@ -14,6 +14,7 @@ import msgspec
 from edgeproxy.control.addresses import join_host_port
 from edgeproxy.control.explain_certificate import presented_certificate
 from edgeproxy.control.explain_target import Situation, target_lines
+from edgeproxy.control.explain_version import h2_head_for_target, version_lines
 from edgeproxy.errors import ProtocolError
 from edgeproxy.exchange.actions import MAX_LOCATION, redirect_input
 from edgeproxy.exchange.desync_mode import DesyncMode
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from edgeproxy.model.listener import Listener
     from edgeproxy.model.load_balancer import LoadBalancer
     from edgeproxy.model.rule import Rule
+    from edgeproxy.model.target_group import TargetGroup
     from edgeproxy.model.topology import Topology
     from edgeproxy.protocol.desync import Verdict
     from edgeproxy.protocol.message import RequestHead
@@ -121,6 +123,7 @@ class ExplainedTargetGroup(_Part, frozen=True):
         weight: As in the action.
         share: Of the requests, 0 to 1.
         protocol: What its targets speak.
+        protocol_version: In which version.
         targets: `address:port` each.
     """
 
@@ -129,6 +132,7 @@ class ExplainedTargetGroup(_Part, frozen=True):
     share: float
     protocol: str
     targets: list[str]
+    protocol_version: str = "HTTP1"
 
 
 class Explanation(_Part, frozen=True):
@@ -153,7 +157,8 @@ class Explanation(_Part, frozen=True):
         content_type: Of a fixed response.
         message_body: Of a fixed response.
         target_groups: Of a forward.
-        target_choice: Where cookies lead, and whose turn it is, in sentences.
+        target_choice: Where cookies lead, whose turn it is, and over which version of HTTP there is a 464, in
+            sentences.
         target_head: Request line and headers as a target would get them; the trace id and the TLS facts are invented.
         response_headers: What the listener puts on every response.
         left_out: What the load balancer's own answers do without.
@@ -238,7 +243,7 @@ def _readable_head(question: Question, load_balancer: LoadBalancer, found: dict[
         return None
     path = normalise_path(head.path)
     if path is None:
-        found |= {"refusal": f"the path {head.path} climbs above the root or holds %00", "status": 400}
+        found |= {"refusal": Outcome.PATH_REFUSED.value, "status": STATUS[Outcome.PATH_REFUSED]}
         return None
     if path != head.path:
         found["path"] = path
@@ -285,8 +290,11 @@ def _explain_routing(
         found["message_body"] = config.message_body or ""
     else:
         found["target_groups"] = _explained_groups(topology, action)
-        found["target_choice"] = list(target_lines(action, head, situation))
-        found["target_head"] = head_for_target(topology, load_balancer, listener, head, transformed)
+        groups = [topology.target_group(entry.target_group_arn) for entry in action.forward_targets]
+        lines = [line for group in groups for line in version_lines(group, head, is_https=situation.is_https)]
+        found["target_choice"] = [*target_lines(action, head, situation), *lines]
+        first = groups[0] if groups else None
+        found["target_head"] = head_for_target(topology, load_balancer, listener, head, transformed, first)
 
 
 def _explained_rule(verdict: RuleVerdict) -> ExplainedRule:
@@ -340,6 +348,7 @@ def _explained_groups(topology: Topology, action: Action) -> list[ExplainedTarge
                 weight=entry.weight,
                 share=entry.weight / total if total else 0.0,
                 protocol=group.protocol,
+                protocol_version=group.protocol_version,
                 targets=[join_host_port(target.id, group.port_of(target)) for target in group.targets],
             )
         )
@@ -352,8 +361,9 @@ def head_for_target(
     listener: Listener,
     head: RequestHead,
     transformed: Transformed | None = None,
+    group: TargetGroup | None = None,
 ) -> list[str]:
-    """The request line and headers for the target, made by the code that makes them."""
+    """The request line and headers for a target of the group, made by the code that makes them."""
     forwarding = RequestForwarding(
         protocol=listener.protocol,
         port=listener.port,
@@ -366,5 +376,15 @@ def head_for_target(
     )
     trace = forwarding.trace_ids.header(head.fields.trace_id, time.time(), head.fields.size)
     prefix = forwarding.prefix(head.source_ip, _SOURCE_PORT, _InventedTls())
+    if group is not None and group.protocol_version != "HTTP1":
+        return h2_head_for_target(
+            forwarding,
+            head,
+            scheme=group.protocol.lower(),
+            prefix=prefix,
+            source_port=_SOURCE_PORT,
+            trace=trace,
+            transformed=transformed,
+        )
     encoded = forwarding.encode(head, prefix, _SOURCE_PORT, trace, transformed)
     return encoded.decode("latin-1").rstrip("\r\n").split("\r\n")

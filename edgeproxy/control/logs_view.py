@@ -62,7 +62,6 @@ def coloured_line(request: dict[str, Any]) -> str:
     colour = _STATUS_COLOURS.get(status // 100)
     times = [_seconds(request[name]) for name in _TIMES]
     moment = dt.datetime.fromisoformat(request["time"]).astimezone()
-    host = _text(request["host"])
     cells = [
         click.style(f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03d}", dim=True),
         click.style(f"{status:<4}", fg=colour, bold=True),
@@ -71,7 +70,7 @@ def coloured_line(request: dict[str, Any]) -> str:
         f"{_rule(request):<7}",
         f"{_text(request['target']):<21}",
         click.style(f"{request['client']:<21}", dim=True),
-        f"{request['scheme']}://{host}:{request['listener_port']}{_target(request)}",
+        _url(request),
     ]
     if request["redirect_url"] is not None:
         cells.append(click.style(f"-> {_text(request['redirect_url'])}", fg="cyan"))
@@ -100,6 +99,13 @@ def _remarks(request: dict[str, Any]) -> list[str]:
 def _rule(request: dict[str, Any]) -> str:
     priority = request["matched_rule_priority"]
     return "-" if priority is None else str(priority or "default")
+
+
+def _url(request: dict[str, Any]) -> str:
+    """`-` for a request that could not be read: nobody knows what it asked for."""
+    if request["path"] is None:
+        return "-"
+    return f"{request['scheme']}://{_text(request['host'])}:{request['listener_port']}{_target(request)}"
 
 
 def _target(request: dict[str, Any]) -> str:

@@ -9,11 +9,15 @@ Python's `logging` carries both, so that the runtime, which only knows `logging`
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 import logging
 import sys
-from typing import Any, Literal, TextIO
+from typing import TYPE_CHECKING, Any, Literal, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 LogFormat = Literal["text", "json"]
 
@@ -30,6 +34,26 @@ def configure_logging(log_format: LogFormat, stream: TextIO | None = None) -> lo
     logger.setLevel(logging.INFO)
     logger.propagate = False
     return logger
+
+
+@contextlib.contextmanager
+def silent_about_server_names() -> Iterator[None]:
+    """While this lasts, Python says nothing of TLS clients that send a server name which is not ASCII.
+
+    It cannot hand such a name to whoever chooses the certificate, ends the handshake, and writes a traceback to
+    standard error, which clients must not be able to fill. Metrics and connection log know of the handshake anyway.
+    """
+    before = sys.unraisablehook
+
+    def hook(unraisable: sys.UnraisableHookArgs) -> None:
+        if not (isinstance(unraisable.exc_value, UnicodeDecodeError) and isinstance(unraisable.object, bytes)):
+            before(unraisable)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 def event(name: str, /, **facts: Any) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def request_document(entry: Entry, offset: float) -> dict[str, Any]:
         "classification_reason": None if record.verdict is None else record.verdict.reason,
         "error_reason": None if record.sticky is None else record.sticky.error_reason or None,
         "outcome": record.outcome.name,
-        "why": record.outcome.value,
+        "why": f"{record.outcome.value}: {record.fault}" if record.fault else record.outcome.value,
         "trace_id": record.trace_id or None,
     }
 

@@ -51,14 +51,17 @@ def parse_statuses(text: str) -> range:
     """The statuses that `404`, `5xx` or `200-299` stands for.
 
     Raises:
-        ValueError: The text is neither; the message is a full sentence.
+        ValueError: The text is none of them; the message is a full sentence.
     """
     found = _STATUSES.fullmatch(text)
     if found is None:
         raise ValueError(f"'{text}' is not a status: it must be like 404, 5xx or 200-299.")
     if found[1]:
         return range(int(found[1]) * 100, int(found[1]) * 100 + 100)
-    return range(int(found[2]), int(found[3] or found[2]) + 1)
+    statuses = range(int(found[2]), int(found[3] or found[2]) + 1)
+    if not statuses:
+        raise ValueError(f"'{text}' holds no status: the lower one comes first, as in 200-299.")
+    return statuses
 
 
 def parse_rule(text: str) -> str:

@@ -19,7 +19,7 @@ from edgeproxy.control.announce import announce_admin, announce_started, announc
 from edgeproxy.control.certificate_locator import FileCertificateLocator
 from edgeproxy.control.config.watch import watch
 from edgeproxy.control.exit_codes import ExitCode
-from edgeproxy.control.output import event
+from edgeproxy.control.output import event, silent_about_server_names
 from edgeproxy.control.signals import StopSignals, answering
 from edgeproxy.control.stickiness_key import stickiness_key
 from edgeproxy.control.store import Store
@@ -53,6 +53,7 @@ async def serve(plan: Plan, *, on_started: Callable[[EdgeProxy], object] | None 
     signals.install(loop)
     try:
         with (
+            silent_about_server_names(),
             log_to("--access-log", plan.access_log) as access_log,
             log_to("--connection-log", plan.connection_log) as connection_log,
             log_to("--health-check-log", plan.health_check_log) as health_check_log,
@@ -105,9 +106,9 @@ def log_to(option: str, place: str) -> Iterator[AccessLog | None]:
             number = STANDARD_OUTPUT if place == "-" else _open_file(Path(place), stack)
         except OSError as error:
             raise ConfigError(option, place, f"'{place}' cannot be opened: {error.strerror}.") from error
-        access_log = AccessLog(Descriptor(number))
-        stack.callback(access_log.close)
-        yield access_log
+        log = AccessLog(Descriptor(number), words=option.removeprefix("--").replace("-", " "))
+        stack.callback(log.close)
+        yield log
 
 
 def _open_file(path: Path, stack: contextlib.ExitStack) -> int:

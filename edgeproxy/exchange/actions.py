@@ -66,6 +66,29 @@ class ForwardAction:  # hot path
         exchange.forward_to(target)
 
 
+class VersionedForwardAction(ForwardAction):
+    """The same where some group's protocol version is not HTTP1: it may not take the request."""
+
+    __slots__ = ()
+
+    def perform(self, exchange: Exchange) -> None:
+        """Picks a group, then a target in it if the group takes such requests."""
+        exchange.actions += "forward"
+        group = self._choose()
+        if group is None:
+            exchange.fail(Outcome.NO_TARGET)
+            return
+        exchange.group = group
+        if not exchange.is_taken_by(group.protocol_version):
+            exchange.fail(Outcome.VERSION_REFUSED)
+            return
+        target = group.pick()
+        if target is None:
+            exchange.fail(Outcome.NO_TARGET)
+            return
+        exchange.forward_to(target)
+
+
 def redirect_input(head: RequestHead, transformed: Transformed | None, default_host: str) -> tuple[str, str, str]:
     """What a redirect's keywords stand for: host without port, path and query.
 

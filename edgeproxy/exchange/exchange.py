@@ -31,15 +31,17 @@ from edgeproxy.exchange.replies import encode_reply, page
 from edgeproxy.exchange.tunnel import Tunnel
 from edgeproxy.protocol.body import encode_chunks
 from edgeproxy.protocol.judgement import UnreadableRequestError
-from edgeproxy.protocol.message import CHUNKED, ResponseHead
+from edgeproxy.protocol.message import CHUNKED, ONCE, ResponseHead
 from edgeproxy.protocol.upgrade import asks_for_websocket
 from edgeproxy.rules.normalise import normalise_path
 
 if TYPE_CHECKING:
     from edgeproxy.balancing.target_state import TargetState
     from edgeproxy.errors import ProtocolError
+    from edgeproxy.exchange.actions import CompiledAction
     from edgeproxy.exchange.ports import TargetPort
     from edgeproxy.exchange.replies import Reply
+    from edgeproxy.exchange.versions import ProtocolVersion
 
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -73,14 +75,27 @@ class Exchange(Tunnel):  # hot path
         if "%" in head.path or "/." in head.path:
             path = normalise_path(head.path)
             if path is None:
-                self.fail(Outcome.BAD_REQUEST)
+                self.fail(Outcome.PATH_REFUSED)
                 return
             head.path = path
         if fields.expects_continue and head.version == "HTTP/1.1":
             # At once, whatever Content-Length says (user guide, how-elastic-load-balancing-works).
             self.sent_bytes = len(CONTINUE)
             self.client.write(CONTINUE)
-        action = context.routing.match(head)
+        routing = context.routing
+        # A section that is remembered knows where it led last. Rules look at nothing but it, the line and the address.
+        routed = fields.routed
+        if (
+            routed is not None
+            and routed[0] == head.line
+            and routed[1] == head.source_ip
+            and routed[2] is routing.identity
+        ):
+            action: CompiledAction = routed[3]
+        else:
+            action = routing.match(head)
+            # Not the table: the memory of sections outlives it.
+            fields.routed = ONCE if routed is None else (head.line, head.source_ip, routing.identity, action)
         self.priority = action.priority
         action.perform(self)
 
@@ -104,6 +119,7 @@ class Exchange(Tunnel):  # hot path
 
     def on_request_error(self, error: ProtocolError) -> None:
         """The request's body breaks the protocol."""
+        self.note_fault(error.fault)
         self._drop_port()
         if self.phase in BEGUN:
             self._break_off(Outcome.BAD_REQUEST)
@@ -112,6 +128,7 @@ class Exchange(Tunnel):  # hot path
 
     def refuse(self, error: ProtocolError) -> None:
         """The request's head could not be read: there is no request, only an answer."""
+        self.note_fault(error.fault)
         if isinstance(error, UnreadableRequestError):
             self.verdict = error.verdict
         self._answer_page(error.status, Outcome.BAD_REQUEST)
@@ -142,6 +159,10 @@ class Exchange(Tunnel):  # hot path
             self._port.resume_reading()
 
     # ---- the target's events
+
+    def is_taken_by(self, version: ProtocolVersion) -> bool:
+        """Whether a target group of this protocol version takes such requests; asked where it is not HTTP1."""
+        return version == "HTTP1"
 
     def forward_to(self, target: TargetState) -> None:
         """Sends the request to this target, now or when a connection is there."""

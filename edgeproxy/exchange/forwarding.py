@@ -14,7 +14,7 @@ load-balancer-request-tracing.
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from edgeproxy.exchange.response_headers import UNCHANGED, ResponseHeaders
 from edgeproxy.model.listener_settings import CLIENT_CERTIFICATE_HEADERS
@@ -63,16 +63,17 @@ _NOT_FORWARDED: Final = frozenset(
 )
 
 
-class _DerivedRequest:
-    """What of a request's header section is the same for every request that repeats it."""
+MAX_HOST_LINES: Final = 1024
+MAX_HOST_SIZE: Final = 256
+"""How many Host headers are remembered as they travel on, and how long they may be."""
 
-    __slots__ = ("host_line", "owner", "prefix", "rest")
+DerivedRequest: TypeAlias = "tuple[RequestForwarding, str, str, str, bytes | None]"
+"""What of a request's header section is the same for every request that repeats it.
 
-    def __init__(self, owner: RequestForwarding, prefix: str | None, host_line: str, rest: str) -> None:
-        self.owner = owner
-        self.prefix = prefix
-        self.host_line = host_line
-        self.rest = rest
+Whose it is, the X-Forwarded-For that came, the Host line with the beginning of the next, all that is behind it, and the
+latter for a target that speaks HTTP/2, once one was asked.
+A plain tuple, because an object with an initialiser costs ten times as much.
+"""
 
 
 class RequestForwarding:  # hot path
@@ -81,6 +82,7 @@ class RequestForwarding:  # hot path
     __slots__ = (
         "_client_certificate_lines",
         "_dns_name",
+        "_host_lines",
         "_on_dropped",
         "_overwritten",
         "_port",
@@ -119,6 +121,7 @@ class RequestForwarding:  # hot path
         """
         self._port = port
         self._dns_name = dns_name
+        self._host_lines: dict[str, str] = {}
         self._settings = settings
         self._on_dropped = on_dropped
         self._tls_names = tls_names if protocol == "HTTPS" and settings.tls_version_and_cipher_headers else None
@@ -184,15 +187,35 @@ class RequestForwarding:  # hot path
             trace: The value of X-Amzn-Trace-Id.
             transformed: What takes the place of the client's host, or path and query.
         """
-        derived: _DerivedRequest | None = head.fields.derived
-        if derived is None or derived.owner is not self:
-            derived = head.fields.derived = self._derive(head.fields)
-        if derived.prefix is not None:
-            received = self._forwarded_for(derived.prefix, head.source_ip, source_port)
+        fields = head.fields
+        derived: DerivedRequest | None = fields.derived
+        if derived is None or derived[0] is not self:
+            derived = fields.derived = self._derive(fields)
+        _, forwarded_for, host_line, rest, _ = derived
+        if forwarded_for:
+            received = self._forwarded_for(forwarded_for, head.source_ip, source_port)
             prefix = received + prefix[prefix.index(self._suffix) :]
-        if transformed is not None or head.authority or not head.fields.host:
-            return self._encode_unusual(head, derived, prefix, trace, transformed)
-        return f"{head.line}\r\n{prefix}{derived.host_line}{trace}{derived.rest}".encode("latin-1")
+        line = head.line
+        if transformed is not None or head.authority or not fields.host:
+            host_line, target = self._unusual(head, host_line, transformed)
+            line = f"{head.method} {target} HTTP/1.1"
+        return f"{line}\r\n{prefix}{host_line}{trace}{rest}".encode("latin-1")
+
+    def parts(
+        self, head: RequestHead, prefix: str, source_port: int, transformed: Transformed | None
+    ) -> tuple[DerivedRequest, str, str, str]:
+        """What `encode` joins: what is kept with the fields, the X-Forwarded lines, the Host value, the target."""
+        derived: DerivedRequest | None = head.fields.derived
+        if derived is None or derived[0] is not self:
+            derived = head.fields.derived = self._derive(head.fields)
+        _, forwarded_for, host_line, _, _ = derived
+        if forwarded_for:
+            received = self._forwarded_for(forwarded_for, head.source_ip, source_port)
+            prefix = received + prefix[prefix.index(self._suffix) :]
+        target = head.target
+        if transformed is not None or not head.fields.host:
+            host_line, target = self._unusual(head, host_line, transformed)
+        return derived, prefix, host_line[len("Host: ") : host_line.index("\r\n")], target
 
     @staticmethod
     def encode_upgrade(encoded: bytes, fields: RequestFields) -> bytes:
@@ -200,16 +223,9 @@ class RequestForwarding:  # hot path
         line = next(fields.lines[position] for position, name, _ in fields.special if name == "upgrade")
         return b"%bConnection: Upgrade\r\n%b\r\n\r\n" % (encoded[:-2], line.encode("latin-1"))
 
-    def _encode_unusual(
-        self,
-        head: RequestHead,
-        derived: _DerivedRequest,
-        prefix: str,
-        trace: str,
-        transformed: Transformed | None,
-    ) -> bytes:
+    def _unusual(self, head: RequestHead, host_line: str, transformed: Transformed | None) -> tuple[str, str]:
         """Absolute-form targets name the host themselves; HTTP/1.0 clients may not name one; a transform may."""
-        host_line, target = derived.host_line, head.target
+        target = head.target
         if transformed is not None and transformed.target is not None:
             target = transformed.target
         if transformed is not None and transformed.host is not None:
@@ -219,11 +235,31 @@ class RequestForwarding:  # hot path
             host_line = self._host_line(head.authority)
         elif not head.fields.host:
             host_line = self._host_line(self._dns_name)
-        line = f"{head.method} {target} HTTP/1.1"
-        return f"{line}\r\n{prefix}{host_line}{trace}{derived.rest}".encode("latin-1")
+        return host_line, target
 
-    def _derive(self, fields: RequestFields) -> _DerivedRequest:
+    def _derive(self, fields: RequestFields) -> DerivedRequest:
         lines = fields.lines.copy()
+        if fields.is_clean:
+            for position, name, _ in reversed(fields.special):
+                if name in _NOT_FORWARDED:
+                    del lines[position]
+        else:
+            self._state_length(lines, fields)
+        if self._settings.drop_invalid_header_fields:
+            lines = self._conforming(lines)
+        if self._overwritten:
+            lines = [line for line in lines if line.partition(":")[0].lower() not in self._overwritten]
+        if self._settings.preserve_host_header:
+            hosts = "".join(f"Host: {value}\r\n" for _, name, value in fields.special if name == "host")
+            host_line = f"{hosts}X-Amzn-Trace-Id: "
+        else:
+            host_line = self._host_lines.get(fields.host) or self._host_line(fields.host)
+        lines.append("\r\n")
+        return self, fields.forwarded_for, host_line, "\r\n" + "\r\n".join(lines), None
+
+    @staticmethod
+    def _state_length(lines: list[str], fields: RequestFields) -> None:
+        """Takes out what is not forwarded, and leaves one statement of the body's length."""
         # One statement of the length, whatever the client made of it, in the place of its first one.
         is_chunked = fields.body_length == CHUNKED
         kind, value = ("transfer-encoding", "chunked") if is_chunked else ("content-length", str(fields.body_length))
@@ -237,18 +273,6 @@ class RequestForwarding:  # hot path
                 lines[index] = f"{lines[index].partition(':')[0]}: {value}"
             elif name in _NOT_FORWARDED:
                 del lines[index]
-        if self._settings.drop_invalid_header_fields:
-            lines = self._conforming(lines)
-        if self._overwritten:
-            lines = [line for line in lines if line.partition(":")[0].lower() not in self._overwritten]
-        if self._settings.preserve_host_header:
-            host_line = "".join(f"Host: {value}\r\n" for _, name, value in fields.special if name == "host")
-        else:
-            host_line = f"Host: {self.outgoing_host(fields.host)}\r\n"
-        lines.append("\r\n")
-        return _DerivedRequest(
-            self, fields.forwarded_for or None, f"{host_line}X-Amzn-Trace-Id: ", "\r\n" + "\r\n".join(lines)
-        )
 
     def _conforming(self, lines: Sequence[str]) -> list[str]:
         """The lines whose names are made of letters, digits and hyphens; the others are reported."""
@@ -262,7 +286,12 @@ class RequestForwarding:  # hot path
         return kept
 
     def _host_line(self, host: str) -> str:
-        return f"Host: {self.outgoing_host(host)}\r\nX-Amzn-Trace-Id: "
+        line = f"Host: {self.outgoing_host(host)}\r\nX-Amzn-Trace-Id: "
+        if len(host) <= MAX_HOST_SIZE:
+            if len(self._host_lines) >= MAX_HOST_LINES:
+                self._host_lines.clear()
+            self._host_lines[host] = line
+        return line
 
     def outgoing_host(self, host: str) -> str:
         """The Host header's value for the target when the client's is not preserved.

@@ -1,11 +1,17 @@
-"""H2Exchange: an exchange whose client speaks HTTP/2.
+"""H2Exchange: an exchange whose client speaks HTTP/2; its target speaks HTTP/1.1, or HTTP/2 as well.
 
-Routing, forwarding, time and endings are `Exchange`'s; only what goes to the client differs: heads are header blocks,
-bodies are not framed here, and a response that breaks off is a reset of its stream.
+Routing, time and endings are `Exchange`'s; only what goes to the client differs: heads are header blocks, bodies are
+not framed here, and a response that breaks off is a reset of its stream.
+
+A target that speaks HTTP/2 gets the request the same way, and may send trailers. Both directions move on their own: a
+response may begin and flow while the request is being sent, and the exchange is over when the response is. A target
+that ends its response before the request has ended wants no more of it: its stream is reset, and the client's too (RFC
+9113 section 8.1). Trailers of a request go to such targets only; targets that speak HTTP/1.1 are told none, as from
+nginx.
 
 gRPC (user guide, load-balancer-target-groups): a request whose Content-Type begins with `application/grpc` may not go
-to an HTTP1 target group, and gets the load balancer's errors as one header block that ends the stream, with the HTTP
-status and gRPC's beside it (observed for 502; the other rows of the table are nginx's template).
+to an HTTP1 target group (`versions.py`), and gets the load balancer's errors as one header block that ends the stream,
+with the HTTP status and gRPC's beside it (observed for 502; the other rows of the table are nginx's template).
 """
 
 from __future__ import annotations
@@ -14,18 +20,20 @@ from typing import TYPE_CHECKING, Final, cast
 
 from edgeproxy.exchange.exchange import Exchange
 from edgeproxy.exchange.forwarding import BodyMode, encode_response_head, remember_encoding, response_lines
+from edgeproxy.exchange.h2_forwarding import encode_request_block
 from edgeproxy.exchange.outcome import Outcome
 from edgeproxy.exchange.phase import TargetPhase
 from edgeproxy.exchange.replies import reply_lines
 from edgeproxy.exchange.response_headers import OVER_HTTP2
+from edgeproxy.exchange.versions import TAKEN, is_grpc, kind_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from edgeproxy.balancing.target_state import TargetState
-    from edgeproxy.exchange.ports import StreamPort
+    from edgeproxy.exchange.context import ExchangeContext
+    from edgeproxy.exchange.ports import StreamPort, TargetPort, TargetStreamPort
     from edgeproxy.exchange.replies import Reply
-    from edgeproxy.protocol.message import ResponseHead
+    from edgeproxy.exchange.versions import ProtocolVersion
+    from edgeproxy.protocol.message import RequestHead, ResponseHead
 
 FRAME_HEADER_SIZE: Final = 9
 
@@ -52,45 +60,113 @@ GRPC_STATUSES: Final = {
 """HTTP status to grpc-status and grpc-message of an answer by the load balancer. 502 is observed, the rest
 unconfirmed."""
 
+_IN_HTTPS_OWN_WORDS: Final = frozenset({Outcome.VERSION_REFUSED, Outcome.REDIRECTED, Outcome.FIXED_RESPONSE})
+"""Answers that gRPC's clients get as everybody else does: 464 (observed), and what a rule says (unconfirmed)."""
+
 
 class H2Exchange(Exchange):  # hot path
     """One request on one stream."""
 
-    __slots__ = ()
+    __slots__ = ("_is_empty", "_request_trailers", "_target_stream")
 
-    @property
-    def stream(self) -> StreamPort:
-        """The client's port, which is a stream."""
-        return cast("StreamPort", self.client)
+    client: StreamPort
+
+    def __init__(self, client: StreamPort, context: ExchangeContext, head: RequestHead | None, arrived: float) -> None:
+        super().__init__(client, context, head, arrived)
+        self._target_stream: TargetStreamPort | None = None
+        self._request_trailers: list[str] | None = None
+        self._is_empty = False
 
     @property
     def is_grpc(self) -> bool:
-        """Whether this is a call of gRPC."""
-        return self.head is not None and is_grpc(self.head.header_values("content-type"))
+        """Whether this is a call of gRPC, which are all POST."""
+        head = self.head
+        return head is not None and head.method == "POST" and is_grpc(head.header_values("content-type"))
 
     @property
     def keeps_client(self) -> bool:
         """A stream ends with its response, and its connection does not."""
         return self._is_sent
 
+    # ---- the client's events
+
+    def on_request_body(self, data: bytes, size: int, is_complete: bool) -> None:
+        """More of the request's body, and how many bytes it took on the wire."""
+        stream = self._target_stream
+        if stream is None:
+            super().on_request_body(data, size, is_complete)
+            return
+        self.received_bytes += size
+        self._is_sent = is_complete
+        stream.send_data(data, is_complete)
+
+    def on_request_trailers(self, lines: list[str]) -> None:
+        """The request has ended with trailers."""
+        stream = self._target_stream
+        if stream is None:
+            # Until the target is there nobody knows whether it can be told.
+            self._request_trailers = lines
+            super().on_request_body(b"", 0, is_complete=True)
+            return
+        self._is_sent = True
+        stream.send_trailers(self.context.h2_encoder.encode_lines(lines))
+
     # ---- the target's events
+
+    def is_taken_by(self, version: ProtocolVersion) -> bool:
+        """Whether a target group of this protocol version takes such requests."""
+        assert self.head is not None
+        return kind_of(self.head) in TAKEN[version]
 
     def forward_to(self, target: TargetState) -> None:
         """Sends the request to this target, if its group takes such requests."""
-        if self.is_grpc:
+        # Rules that lead to nothing but HTTP1 groups do not ask: HTTP/1.1 clients need not.
+        if self.is_grpc and self.group is not None and not self.is_taken_by(self.group.protocol_version):
             self.fail(Outcome.VERSION_REFUSED)
             return
         super().forward_to(target)
+
+    def on_target_ready(self, port: TargetPort, now: float) -> None:
+        """A connection to the target is at hand, or a stream."""
+        if not port.is_stream or self.phase is TargetPhase.DONE:
+            super().on_target_ready(port, now)
+            return
+        head = self.head
+        assert head is not None
+        stream = cast("TargetStreamPort", port)
+        self._port = self._target_stream = stream
+        self.dispatched = now
+        context, client = self.context, self.client
+        block = encode_request_block(
+            context.forwarding,
+            context.h2_encoder,
+            head,
+            scheme=stream.scheme,
+            prefix=client.forwarded_prefix(context.forwarding),
+            source_port=client.source_port,
+            trace=self.trace_id,
+            transformed=self.transformed,
+        )
+        if self.phase is TargetPhase.CONNECTING and not self._is_sent:
+            client.resume_reading()
+        self.phase = TargetPhase.WAITING
+        pending, self._pending = self._pending, b""
+        trailers = self._request_trailers
+        is_complete = self._is_sent and trailers is None
+        stream.open(block, pending, is_complete=is_complete, is_head=head.method == "HEAD")
+        if trailers is not None:
+            stream.send_trailers(context.h2_encoder.encode_lines(trailers))
 
     def on_response(self, head: ResponseHead, data: bytes, is_complete: bool, now: float) -> None:
         """The target's response head, with the part of its body that came along."""
         self.phase = TargetPhase.RESPONDING
         self.answered = now
         self.status = self.target_status = head.status
+        self._is_empty = head.body_length == 0
         block = self._encode_head(head)
         self.sent_bytes += FRAME_HEADER_SIZE + len(block)
         self._count(data)
-        self.stream.send_head(block, data, is_complete)
+        self.client.send_head(block, data, is_complete)
         if is_complete:
             self._complete()
 
@@ -117,9 +193,20 @@ class H2Exchange(Exchange):  # hot path
     def on_response_body(self, data: bytes, is_complete: bool) -> None:
         """More of the response's body."""
         self._count(data)
-        self.stream.send_data(data, is_complete)
+        self.client.send_data(data, is_complete)
         if is_complete:
             self._complete()
+
+    def on_response_trailers(self, lines: list[str]) -> None:
+        """The response has ended with trailers."""
+        if self._is_empty:
+            # A response that states that it is empty is over with its head: its trailers are lost (observed).
+            self.on_response_body(b"", is_complete=True)
+            return
+        block = self.context.h2_encoder.encode_lines(lines)
+        self.sent_bytes += FRAME_HEADER_SIZE + len(block)
+        self.client.send_trailers(block)
+        self._complete()
 
     def _count(self, data: bytes) -> None:
         if data:
@@ -127,13 +214,18 @@ class H2Exchange(Exchange):  # hot path
 
     # ---- endings
 
+    def _close(self) -> None:
+        if self.is_grpc:
+            self.context.ledger.count_grpc(self)
+        super()._close()
+
     def _answer(self, reply: Reply, outcome: Outcome, *, keep: bool) -> None:
         self.status = reply.status
         self.outcome = outcome
         is_head = self.head is not None and self.head.method == "HEAD"
         context = self.context
         grpc: list[str] = []
-        if self.is_grpc and outcome is not Outcome.VERSION_REFUSED:
+        if self.is_grpc and outcome not in _IN_HTTPS_OWN_WORDS:
             status, message = GRPC_STATUSES.get(reply.status, _UNKNOWN)
             grpc = [f"grpc-status: {status}", f"grpc-message: {message}"]
             reply = reply._replace(content_type="application/grpc", body=b"")
@@ -142,11 +234,6 @@ class H2Exchange(Exchange):  # hot path
         body = b"" if is_head else reply.body
         self.sent_bytes += FRAME_HEADER_SIZE + len(block)
         self._count(body)
-        self.stream.send_head(block, body, True)
+        self.client.send_head(block, body, True)
         self._close()
         self.client.end_response(keep)
-
-
-def is_grpc(content_types: Sequence[str]) -> bool:
-    """Whether a request's Content-Type says gRPC (what exactly the ALB looks at is unconfirmed)."""
-    return bool(content_types) and content_types[0].lower().startswith("application/grpc")

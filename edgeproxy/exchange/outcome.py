@@ -23,6 +23,9 @@ class Outcome(enum.Enum):
 
     # The client's doing.
     BAD_REQUEST = "the request could not be read"
+    HOST_MISSING = "a request of HTTP/1.1 needs a Host header that is not empty"
+    SEVERAL_HOSTS = "the request has more than one Host header"
+    PATH_REFUSED = "the path climbs above the root or holds %00"
     DESYNC_BLOCKED = "the desync mitigation mode does not let the request pass"
     VERSION_REFUSED = "the target group's protocol version does not take such requests"
     METHOD_REFUSED = "TRACE and CONNECT are not served"
@@ -51,6 +54,9 @@ STATUS: Final[dict[Outcome, int]] = {
     Outcome.REDIRECT_TOO_LONG: 507,
     Outcome.TRANSFORM_FAILED: 500,
     Outcome.BAD_REQUEST: 400,
+    Outcome.HOST_MISSING: 400,
+    Outcome.SEVERAL_HOSTS: 400,
+    Outcome.PATH_REFUSED: 400,
     Outcome.DESYNC_BLOCKED: 400,
     Outcome.VERSION_REFUSED: 464,
     Outcome.METHOD_REFUSED: 405,
@@ -75,6 +81,9 @@ STATUS: Final[dict[Outcome, int]] = {
 CLOSES_CLIENT: Final = frozenset(
     {
         Outcome.BAD_REQUEST,
+        Outcome.HOST_MISSING,
+        Outcome.SEVERAL_HOSTS,
+        Outcome.PATH_REFUSED,
         Outcome.DESYNC_BLOCKED,
         Outcome.CLIENT_SILENT,
         Outcome.CLIENT_LEFT_SENDING,

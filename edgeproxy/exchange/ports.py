@@ -111,12 +111,19 @@ class StreamPort(ClientPort, Protocol):
     def send_data(self, data: bytes, is_complete: bool) -> None:
         """Sends more of the body."""
 
+    def send_trailers(self, block: bytes) -> None:
+        """Ends the response with trailers, encoded."""
+
 
 class TargetPort(Protocol):
     """A connection to a target that is at this exchange's disposal."""
 
     last_activity: float
     """When bytes last came from the target."""
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether it is a `TargetStreamPort`."""
 
     def send_request(self, method: str, data: bytes) -> None:
         """Sends a head and the body bytes at hand; the method tells how to read the response."""
@@ -143,6 +150,23 @@ class TargetPort(Protocol):
         """Takes more of the response."""
 
 
+class TargetStreamPort(TargetPort, Protocol):
+    """A stream to a target that speaks HTTP/2. What of HTTP/1.1's the other class offers is not for it."""
+
+    @property
+    def scheme(self) -> str:
+        """`http`, or `https` where TLS is spoken."""
+
+    def open(self, block: bytes, data: bytes, *, is_complete: bool, is_head: bool) -> None:
+        """Sends a request head, encoded, and what there is of its body; is_head tells how to read the response."""
+
+    def send_data(self, data: bytes, is_complete: bool) -> None:
+        """Sends more of the body."""
+
+    def send_trailers(self, block: bytes) -> None:
+        """Ends the request with trailers, encoded."""
+
+
 class TargetDialer(Protocol):
     """Finds connections to targets."""
 
@@ -155,6 +179,9 @@ class ExchangeLedger(Protocol):
 
     def open_tunnel(self, record: ExchangeRecord) -> None:
         """A WebSocket is open; `close` follows when it ends."""
+
+    def count_grpc(self, record: ExchangeRecord) -> None:
+        """The exchange that is about to be closed is a call of gRPC."""
 
     def close(self, record: ExchangeRecord) -> None:
         """The log line, the counters."""

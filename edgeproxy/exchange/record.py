@@ -42,6 +42,7 @@ class ExchangeRecord:  # hot path
     """
 
     __slots__ = (
+        "_fault",
         "actions",
         "answered",
         "arrived",
@@ -83,3 +84,13 @@ class ExchangeRecord:  # hot path
         self.sticky: StickySession | None = None
         self.verdict: Verdict | None = None
         self.outcome = Outcome.FORWARDED
+
+    def note_fault(self, fault: str) -> None:
+        """The request breaks the protocol, and how."""
+        self._fault = fault
+
+    @property
+    def fault(self) -> str:
+        """How the request breaks the protocol, as a phrase for people; "" for one that does not."""
+        # Not there before it is noted: most requests have none, and would pay for an empty one.
+        return getattr(self, "_fault", "")

@@ -30,7 +30,7 @@ def refusal_of(head: RequestHead, *, allows_several_hosts: bool, desync_mode: De
         return Outcome.TOO_MANY_ADDRESSES
     if fields.host_count > 1 and not allows_several_hosts:
         # Not documented without host preservation; nginx refuses (unconfirmed).
-        return Outcome.BAD_REQUEST
+        return Outcome.SEVERAL_HOSTS
     if head.version == "HTTP/1.1" and not fields.host:
-        return Outcome.BAD_REQUEST
+        return Outcome.HOST_MISSING
     return None

@@ -104,9 +104,10 @@ class StickyForwardAction:  # hot path
         choose: Draws a group by weight.
         groups: Target group stickiness of the action, if it is enabled.
         targets: Target stickiness by group, of the groups that have it.
+        has_versions: Some group's protocol version is not HTTP1.
     """
 
-    __slots__ = ("_choose", "_groups", "_targets", "priority")
+    __slots__ = ("_choose", "_groups", "_has_versions", "_targets", "priority")
 
     def __init__(
         self,
@@ -115,8 +116,10 @@ class StickyForwardAction:  # hot path
         *,
         groups: GroupStickiness | None,
         targets: Mapping[TargetGroupState, TargetStickiness],
+        has_versions: bool = False,
     ) -> None:
         self.priority = priority
+        self._has_versions = has_versions
         self._choose = choose
         self._groups = groups
         self._targets = targets
@@ -133,6 +136,9 @@ class StickyForwardAction:  # hot path
             exchange.fail(Outcome.NO_TARGET)
             return
         exchange.group = group
+        if self._has_versions and not exchange.is_taken_by(group.protocol_version):
+            exchange.fail(Outcome.VERSION_REFUSED)
+            return
         target = session.choose_target(group, self._targets.get(group))
         if target is None:
             exchange.fail(Outcome.NO_TARGET)

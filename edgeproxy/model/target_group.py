@@ -59,6 +59,11 @@ class Matcher(Model, frozen=True):
             yield error.at("GrpcCode")
 
 
+_STATUS_200 = Matcher(http_code="200")
+_DEFAULT_MATCHERS = {"GRPC": Matcher(grpc_code="12")}
+_DEFAULT_PATHS = {"GRPC": "/AWS.ALB/healthcheck"}
+
+
 # `dict` gives the instance the room that `cached_property` writes to.
 class TargetGroup(Model, frozen=True, dict=True):
     """A target group. Source: API reference, CreateTargetGroup; user guide, load-balancer-target-groups."""
@@ -70,7 +75,8 @@ class TargetGroup(Model, frozen=True, dict=True):
     protocol: Literal["HTTP", "HTTPS"] = "HTTP"
     """How targets are spoken to. With HTTPS the target's certificate is not validated, as in AWS."""
     protocol_version: Literal["HTTP1", "HTTP2", "GRPC"] = "HTTP1"
-    """HTTP2 and GRPC are not supported yet."""
+    """With HTTP2 and GRPC targets are spoken to in HTTP/2, with prior knowledge where the protocol is HTTP. Such groups
+    take requests of HTTP/2 clients alone, so their listeners are HTTPS ones. GRPC takes only POST."""
     port: int | None = None
     """1-65535: where targets listen that have no port of their own. Required."""
     target_type: Literal["instance", "ip", "lambda"] = "ip"
@@ -85,8 +91,8 @@ class TargetGroup(Model, frozen=True, dict=True):
     """The target group's protocol where omitted."""
     health_check_port: str | int = TRAFFIC_PORT
     """A port, or `traffic-port`: each target's own."""
-    health_check_path: str = "/"
-    """1-1024 characters, beginning with `/`; may hold a query."""
+    health_check_path: str | None = None
+    """1-1024 characters, beginning with `/`; may hold a query. `/` where omitted, with GRPC `/AWS.ALB/healthcheck`."""
     health_check_interval_seconds: int = 30
     """5-300."""
     health_check_timeout_seconds: int = 5
@@ -95,8 +101,9 @@ class TargetGroup(Model, frozen=True, dict=True):
     """2-10 passed checks make an unhealthy target healthy; for a new target one is enough."""
     unhealthy_threshold_count: int = 2
     """2-10 failed checks make a target unhealthy."""
-    matcher: Matcher = Matcher(http_code="200")
-    """Which answers count as healthy."""
+    matcher: Matcher | None = None
+    """Which answers count as healthy. HttpCode `200` where omitted, with GRPC GrpcCode `12`: a server that does not
+    know the path is there, and that is enough."""
     target_group_attributes: Attributes = ()
     """A mapping, or a list of Key and Value. See `TargetGroupSettings` for the keys."""
     targets: tuple[Target, ...] = ()
@@ -126,8 +133,14 @@ class TargetGroup(Model, frozen=True, dict=True):
 
     @property
     def effective_health_check_path(self) -> str:
-        """What health checks ask for."""
-        return self.health_check_path
+        """What health checks ask for. Source: user guide, target-group-health-checks."""
+        path = self.health_check_path
+        return _DEFAULT_PATHS.get(self.protocol_version, "/") if path is None else path
+
+    @property
+    def effective_matcher(self) -> Matcher:
+        """What a healthy target answers. Source: user guide, target-group-health-checks."""
+        return self.matcher or _DEFAULT_MATCHERS.get(self.protocol_version, _STATUS_200)
 
     def port_of(self, target: Target) -> int:
         """Where the target gets requests: its own port, or the group's."""
@@ -162,6 +175,9 @@ class TargetGroup(Model, frozen=True, dict=True):
             if self.port is not None:
                 reason = "Port cannot be specified for target groups with target type 'lambda'"
                 yield ConfigError("Port", self.port, reason)
+            if self.protocol_version != "HTTP1":
+                reason = "Protocol version cannot be specified for target groups with target type 'lambda'"
+                yield ConfigError("ProtocolVersion", self.protocol_version, reason)
         elif self.port is None:
             yield ConfigError("Port", None, "A port must be specified")
         else:
@@ -174,12 +190,12 @@ class TargetGroup(Model, frozen=True, dict=True):
         yield from validate.between("HealthCheckTimeoutSeconds", timeout, 2, 120)
         yield from validate.between("HealthyThresholdCount", self.healthy_threshold_count, 2, 10)
         yield from validate.between("UnhealthyThresholdCount", self.unhealthy_threshold_count, 2, 10)
-        yield from validate.length("HealthCheckPath", self.health_check_path, 1, 1024)
+        path = self.effective_health_check_path
+        yield from validate.length("HealthCheckPath", path, 1, 1024)
         if timeout >= interval:
             reason = "Health check interval must be greater than the timeout."
             yield ConfigError("HealthCheckTimeoutSeconds", timeout, reason)
-        if self.health_check_path and not _is_request_path(self.health_check_path):
-            path = self.health_check_path
+        if path and not _is_request_path(path):
             reason = f"Health check path '{path}' must begin with '/' and hold no spaces or control characters"
             yield ConfigError("HealthCheckPath", path, reason, suggestion=None if path.startswith("/") else f"/{path}")
         if not self.health_check_enabled and self.target_type != "lambda":
@@ -197,12 +213,13 @@ class TargetGroup(Model, frozen=True, dict=True):
 
     def _matcher_problems(self) -> Iterator[ConfigError]:
         """ELBv2 complains about the kind that is missing. Source: API reference, Matcher."""
-        if self.protocol_version == "GRPC" and self.matcher.grpc_code is None:
+        matcher = self.effective_matcher
+        if self.protocol_version == "GRPC" and matcher.grpc_code is None:
             reason = "Health check matcher GRPC code can not be empty"
-            yield ConfigError("Matcher.GrpcCode", self.matcher.grpc_code, reason)
-        if self.protocol_version != "GRPC" and self.matcher.http_code is None:
+            yield ConfigError("Matcher.GrpcCode", matcher.grpc_code, reason)
+        if self.protocol_version != "GRPC" and matcher.http_code is None:
             reason = "Health check matcher HTTP code cannot be empty"
-            yield ConfigError("Matcher.HttpCode", self.matcher.http_code, reason)
+            yield ConfigError("Matcher.HttpCode", matcher.http_code, reason)
 
     def _attribute_problems(self) -> Iterator[ConfigError]:
         broken = list(attribute_problems("TargetGroupAttributes", self.target_group_attributes, SPECS, FOREIGN))

@@ -50,5 +50,3 @@ def target_group_problems(group: TargetGroup) -> Iterator[ConfigError]:
     """Kinds of target groups that are not built."""
     if group.target_type == "lambda":
         yield error("TargetType", group.target_type, "target type 'lambda'")
-    if group.protocol_version != "HTTP1":
-        yield error("ProtocolVersion", group.protocol_version, f"protocol version '{group.protocol_version}'")

@@ -31,13 +31,15 @@ of its responses, likewise. Neither controls the configuration, the clock or the
 4. Bounded work and memory: heads, lines, chunk lines, trailers, pipelined bytes and memories of parsed heads have
    limits (`limits.py`, `memo.py`), every expression that meets foreign bytes is linear, and bytes that arrive one by
    one are not scanned again from the start (tests/protocol/test_limits.py).
-5. Time is bounded by whoever owns the connection: a head or body that stops coming is a 408, a peer that does not read
-   is cut (`runtime/deadlines.py`).
+5. Time is bounded by whoever owns the connection: a head or body that stops coming is a 408, a client or target that
+   does not read is cut (`runtime/deadlines.py`).
 6. A violation is one `ProtocolError` with a status, never another exception, and nothing that follows it on the
    connection is read (tests/fuzz).
 7. A response that is malformed is a 502; one that broke off is cut, never completed.
 
 *What is not promised.* In `monitor` mode requests of every class are forwarded on connections that are used again, as
 the name says; points 2 to 7 hold, point 1 does not. Names, methods and targets that are merely strange are forwarded:
-a target has to be able to bear them. Nothing here authenticates anybody.
+a target has to be able to bear them. A client that sends one byte in each idle timeout keeps
+its connection, as it does with the real load balancer (user guide, load-balancer-troubleshooting, HTTP 408); it costs
+that connection and, by point 4, a bounded buffer. Nothing here authenticates anybody.
 """

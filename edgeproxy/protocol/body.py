@@ -99,7 +99,8 @@ class ChunkedReader:
             case _Part.SIZE:
                 match = _CHUNK_LINE(line)
                 if match is None:
-                    raise ProtocolError(self._status, f"the chunk size {line[:40]!r} is not a hex number")
+                    size = line[:40].decode("latin-1")
+                    raise ProtocolError(self._status, f"the chunk size {size!r} is not a hex number")
                 self._remaining = int(match[1] or b"0", 16)
                 self._part = _Part.DATA if self._remaining else _Part.TRAILERS
             case _Part.DATA_END:

@@ -188,11 +188,10 @@ class H1ServerCodec:  # hot path
         if end < 0 or end >= MAX_HEADER_LINE or data[line_end] != _CR:
             return self._take_unusual_head(data)
         section = data[line_end + 2 : end + 2]
-        fields = self._memo.find(section)
-        if fields is None:
-            if data.find(b"\n\n", 0, end) >= 0 or data.find(b"\n\r\n", 0, end + 3) >= 0:
-                return self._take_unusual_head(data)
-            fields = self._memo.compute(section)
+        fields = self._memo.find(section) or self._memo.compute(section)
+        # An empty line that a lone LF ends is the end of the head. Only an unusual section can hold one.
+        if fields.headers and (data.find(b"\n\n", 0, end) >= 0 or data.find(b"\n\r\n", 0, end + 3) >= 0):
+            return self._take_unusual_head(data)
         head = parse_request_line(data[:line_end].decode("latin-1"), fields, end + 4)
         return self._begin(head, data[end + 4 :])
 

@@ -87,6 +87,11 @@ class H2ClientCodec(H2Connection):  # hot path
     # ---- requests
 
     @property
+    def allowed_streams(self) -> int:
+        """How many requests at a time the target takes."""
+        return self._target_streams
+
+    @property
     def can_open(self) -> bool:
         """Whether one more request may be sent now."""
         return (

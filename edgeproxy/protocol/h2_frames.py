@@ -149,6 +149,19 @@ def encode_frame(kind: int, flags: int, stream_id: int, payload: bytes = b"") ->
     return _pack_header(length >> 8, length & 0xFF, kind, flags, stream_id) + payload
 
 
+def encode_message(stream_id: int, block: bytes, data: bytes) -> bytes:  # hot path
+    """A whole message: HEADERS and a DATA frame that ends the stream, each no longer than a frame may be."""
+    head, body = len(block), len(data)
+    return b"".join(
+        (
+            _pack_header(head >> 8, head & 0xFF, 1, END_HEADERS, stream_id),
+            block,
+            _pack_header(body >> 8, body & 0xFF, 0, END_STREAM, stream_id),
+            data,
+        )
+    )
+
+
 def encode_settings(settings: dict[Setting, int]) -> bytes:
     """SETTINGS, in the order given."""
     return encode_frame(FrameType.SETTINGS, 0, 0, b"".join(_SETTING.pack(*item) for item in settings.items()))

@@ -58,6 +58,8 @@ _LARGEST: Final[dict[int, int]] = {
     FrameType.GOAWAY: MAX_GOAWAY_FRAME,
 }
 
+_HEADERS_FLAGS: Final = END_HEADERS | PADDED | HAS_PRIORITY
+
 
 class FrameSink(Protocol):
     """Who is told of frames. Whatever it raises ends the reading."""
@@ -125,6 +127,7 @@ class FrameReader:  # hot path
         "_data_padding",
         "_data_stream",
         "_handlers",
+        "_longest_headers",
         "_max_frame_size",
         "_sink",
         "_skipped",
@@ -135,6 +138,7 @@ class FrameReader:  # hot path
         """`max_frame_size` is what our SETTINGS announce."""
         self._sink = sink
         self._max_frame_size = max_frame_size
+        self._longest_headers = min(max_frame_size, MAX_HEADER_BLOCK)
         self._buffer = b""
         self._block: list[bytes] = []
         self._block_stream = 0
@@ -185,6 +189,19 @@ class FrameReader:  # hot path
             length = high << 8 | low
             stream_id &= 0x7FFF_FFFF
             start = position + FRAME_HEADER_SIZE
+            if (
+                kind == 1
+                and flags & _HEADERS_FLAGS == END_HEADERS
+                and start + length <= end
+                and length <= self._longest_headers
+                and stream_id
+                and not self._block_stream
+            ):
+                # Most requests and responses: HEADERS with a whole block and nothing else, which breaks no rule.
+                position = start + length
+                size = length + FRAME_HEADER_SIZE
+                self._sink.on_header_block(stream_id, data[start:position], size, flags & END_STREAM == END_STREAM)
+                continue
             if start + length <= end and kind <= FrameType.CONTINUATION:
                 self._check(kind, length, stream_id)
                 position = start + length

@@ -1,9 +1,9 @@
 """RequestHead and ResponseHead: a message's first line and header section, with cheap views on both.
 
 A head is split in two objects. What depends on the header section alone (`RequestFields`, `ResponseFields`) is parsed
-once and may be shared by many messages through the memo; it is never changed after parsing, except for `derived`, a
-place where the layer above keeps what it computed from the section. What belongs to one message (`RequestHead`) is
-small.
+once and may be shared by many messages through the memo; it is never changed after parsing, except for `derived`,
+`routed` and `logged`, where the layers above keep what they computed from the section. What belongs to one message
+(`RequestHead`) is small.
 """
 
 from __future__ import annotations
@@ -42,6 +42,20 @@ def split_lines(lines: list[str]) -> list[Field]:
     return [(name, value.strip(" \t")) for name, _, value in (line.partition(":") for line in lines)]
 
 
+def _by_name(seen: list[KnownLine]) -> dict[str, list[str]]:
+    """The values under each name in lower case, in the order received."""
+    values = {name: [value] for name, value, _ in seen}
+    if len(values) < len(seen):
+        values.clear()
+        for name, value, _ in seen:
+            values.setdefault(name, []).append(value)
+    return values
+
+
+ONCE: Final[tuple[Any, ...]] = ("",)
+"""What `RequestFields.routed` and `logged` say after the section's first request; no request has such a line."""
+
+
 class RequestFields:  # hot path
     """A parsed request header section.
 
@@ -69,6 +83,9 @@ class RequestFields:  # hot path
         has_invalid_names: Some header's name is not made of letters, digits and hyphens alone.
         size: Bytes of the section as received.
         derived: What the layer above computed from this section; the codec never reads it.
+        routed: Likewise, where it sent the last request with this section, and under which circumstances. Begins with
+            that request's line; ONCE after the first request, because most sections never come again.
+        logged: Likewise, what it wrote of that request.
     """
 
     __slots__ = (
@@ -88,6 +105,8 @@ class RequestFields:  # hot path
         "is_plain",
         "is_simply_framed",
         "lines",
+        "logged",
+        "routed",
         "size",
         "special",
         "trace_id",
@@ -103,7 +122,7 @@ class RequestFields:  # hot path
         """`seen` is what is known about each of the lines."""
         self.lines = lines
         self._seen = seen
-        self._values: dict[str, list[str]] = {}
+        self._values: dict[str, list[str]] | None = None
         self.special = special_fields(seen)
         self.size = size
         self.has_invalid_names = False
@@ -126,6 +145,8 @@ class RequestFields:  # hot path
         self.trace_id = ""
         self.unsupported_coding = False
         self.derived: Any = None
+        self.routed: Any = None
+        self.logged: Any = None
 
     @property
     def fields(self) -> list[Field]:
@@ -134,10 +155,10 @@ class RequestFields:  # hot path
 
     def values(self, name: str) -> Sequence[str]:
         """The values of one header, given in lower case, in the order received; empty when it is absent."""
-        values = self._values.get(name)
+        values = self._values
         if values is None:
-            values = self._values[name] = [value for seen, value, _ in self._seen if seen == name]
-        return values
+            values = self._values = _by_name(self._seen)
+        return values.get(name) or []
 
 
 class RequestHead:  # hot path
@@ -228,8 +249,7 @@ class ResponseHead:  # hot path
         lines: All headers as text, one line each, in the order received.
         special: The fields that mean something to a codec or a proxy, in the same order.
         body_length: Bytes of the body as the fields state it, CHUNKED or UNTIL_CLOSE; whether a body follows at all
-        also
-            depends on the request's method.
+            also depends on the request's method.
         is_reusable: The target keeps the connection open after this response.
         size: Bytes of the whole head.
         derived: What the layer above computed from this head; the codec never reads it.

@@ -194,5 +194,6 @@ def _split_target(target: str, method: str) -> tuple[str, str]:
         rest = match[2]
         return match[1], rest if rest.startswith("/") else f"/{rest}"
     if method == "CONNECT" and target:
-        return "", target
+        # An authority and nothing else; the access log writes a path that is not there as `-`.
+        return target, "-"
     raise ProtocolError(400, f"the request target {target[:40]!r} is neither a path nor an http URL")

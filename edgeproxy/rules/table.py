@@ -9,8 +9,12 @@ table narrows first and decides by priority after:
 * inside each, rules whose path condition fixes the first segment of every path it can match stand under that segment,
   all others under "any segment"; the lists under a segment already contain the latter, merged by priority.
 
-A request looks at its host's list, at one list for each domain above its host if there are such rules, and at any
-host's list; the earliest match of all of them answers.
+A request's candidates are in its host's list, in one list for each domain above its host if there are such rules, and
+in any host's list, merged by priority.
+
+Candidates are narrowed once more and then remembered: what a client's requests have in common, its address and mostly
+host and method, is asked only for the first of them. What is left to ask of each request are its path, its headers and
+its query. The memory is bounded in number and in size (`MAX_KNOWN`).
 
 Being found under a key is the whole proof of a condition where the key says as much as the pattern, and then the
 condition is not asked again. So the key of a segment reaches to the second slash and includes it: `/img/*` and `/img/a`
@@ -23,35 +27,83 @@ For R rules and S segments the merged lists hold at most R x S references: two m
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
+from itertools import chain
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 
 from edgeproxy.rules.explain import RuleVerdict, explain_rules
 from edgeproxy.rules.predicates import COST, Predicate, build_predicate
 from edgeproxy.rules.wildcard import Shape, has_control, parse_wildcard
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from edgeproxy.model.condition import RuleCondition
+    from edgeproxy.model.condition import ConditionField, RuleCondition
     from edgeproxy.model.rule import Rule
     from edgeproxy.rules.facts import RequestFacts
 
 T = TypeVar("T")
 
 
+MAX_KNOWN: Final = 4096
+"""How many combinations of lasting facts a table remembers the candidates for."""
+
+MAX_KNOWN_CANDIDATES: Final = 64 * 1024
+"""How many candidates all of them may have together."""
+
+MAX_KNOWN_SIZE: Final = 512
+"""How long host and method together may be to be remembered."""
+
+_LASTING: Final[Mapping[ConditionField, str]] = {
+    "host-header": "host",
+    "http-request-method": "method",
+    "source-ip": "source_ip",
+}
+"""The conditions that a client's requests mostly answer alike, and which fact each looks at."""
+
+
 class _Entry(NamedTuple, Generic[T]):
-    """A rule as it stands in a list: its rank, what is left to ask (None: nothing), what it answers."""
+    """A rule as it stands in a list; of its conditions, only what is left to ask (None: nothing).
+
+    Attributes:
+        rank: Its place in the order of priorities.
+        lasting: Asks about lasting facts alone.
+        test: Asks about everything else.
+        answer: What it answers.
+    """
 
     rank: int
+    lasting: Predicate | None
     test: Predicate | None
     answer: T
 
 
+_Candidate = tuple[Predicate | None, T]
+"""What is left to ask of each request, and the answer. A plain tuple, because the hot path takes it apart."""
+
+
 class RoutingTable(Generic[T]):
-    """The rules of one listener, compiled. Immutable; `T` is whatever the caller wants a rule to answer with."""
+    """The rules of one listener, compiled; `T` is whatever the caller wants a rule to answer with.
+
+    Immutable but for what it remembers, which is a pure function's results.
+
+    Attributes:
+        identity: No other table's, for whoever remembers answers.
+    """
 
     # hot path
-    __slots__ = ("_any_host", "_by_host", "_default", "_longest_domain", "_rules")
+    __slots__ = (
+        "_any_host",
+        "_by_host",
+        "_default",
+        "_known",
+        "_known_candidates",
+        "_lasting_facts",
+        "_longest_domain",
+        "_rules",
+        "_segments",
+        "identity",
+    )
 
     def __init__(
         self,
@@ -61,12 +113,17 @@ class RoutingTable(Generic[T]):
         any_host: _PathIndex[T],
         default: T,
     ) -> None:
+        self.identity: Final = object()
         self._rules = rules
         self._by_host = by_host
         # A host is cut at its dots only as far from its end as a key can reach, however long a client makes it.
         self._longest_domain: Final = max((len(key) for key in by_host if key.startswith(".")), default=0)
         self._any_host = any_host
-        self._default: Final = _Entry(len(rules), None, default)
+        self._default: Final = _Entry(len(rules), None, None, default)
+        self._segments: Final = any_host.segments.union(*(index.segments for index in by_host.values()))
+        self._lasting_facts = _lasting_facts(rules)
+        self._known: dict[tuple[str, Any], list[_Candidate[T]]] = {}
+        self._known_candidates = 0
 
     @classmethod
     def build(cls, rules: Iterable[tuple[Rule, T]], default: T) -> RoutingTable[T]:
@@ -93,27 +150,60 @@ class RoutingTable(Generic[T]):
 
     def match(self, facts: RequestFacts) -> T:
         """What the first matching rule answers, or the default."""
-        found = self._default
+        segment = ""
+        if self._segments:
+            path = facts.path
+            if path.isprintable() or not has_control(path):
+                end = path.find("/", 1) + 1
+                segment = path[:end] if end else path
+                if segment not in self._segments:
+                    segment = ""
+        key = segment, self._lasting_facts(facts)
+        candidates = self._known.get(key)
+        if candidates is None:
+            candidates = self._candidates(facts, segment)
+            if len(facts.host) + len(facts.method) <= MAX_KNOWN_SIZE:
+                self._remember(key, candidates)
+        for test, answer in candidates:
+            if test is None or test(facts):
+                return answer
+        return self._default.answer
+
+    def _remember(self, key: tuple[str, Any], candidates: list[_Candidate[T]]) -> None:
+        self._known_candidates += len(candidates)
+        if len(self._known) >= MAX_KNOWN or self._known_candidates > MAX_KNOWN_CANDIDATES:
+            self._known.clear()
+            self._known_candidates = len(candidates)
+        self._known[key] = candidates
+
+    def _candidates(self, facts: RequestFacts, segment: str) -> list[_Candidate[T]]:
+        """The rules that may answer requests with the same segment and the same lasting facts, in order."""
+        candidates: list[_Candidate[T]] = []
+        for _, lasting, test, answer in self._entries(facts, segment):
+            if lasting is None or lasting(facts):
+                candidates.append((test, answer))
+                if test is None:
+                    break
+        return candidates
+
+    def _entries(self, facts: RequestFacts, segment: str) -> Sequence[_Entry[T]]:
+        """The lists that a request's host and segment lead to, merged."""
+        indexes = [self._any_host]
         if self._by_host:
             host = facts.host
-            index = self._by_host.get(host)
-            if index is not None:
-                found = index.first(facts, found)
-            if self._longest_domain:
-                found = self._first_by_domain(host, facts, found)
-        return self._any_host.first(facts, found).answer
+            indexes += [self._by_host[key] for key in (host, *self._domains(host)) if key in self._by_host]
+        if len(indexes) == 1:
+            return indexes[0].under(segment)
+        return sorted(chain.from_iterable(index.under(segment) for index in indexes), key=_RANK)
 
-    def _first_by_domain(self, host: str, facts: RequestFacts, best: _Entry[T]) -> _Entry[T]:
-        """The first entry of the domains that the host is in, or `best` if that ranks before it."""
-        if not host.isprintable() and has_control(host):
-            return best
+    def _domains(self, host: str) -> Iterator[str]:
+        """What a host may stand under besides itself."""
+        if not self._longest_domain or (not host.isprintable() and has_control(host)):
+            return
         dot = host.find(".", max(1, len(host) - self._longest_domain))
         while dot > 0:
-            index = self._by_host.get(host[dot:])
-            if index is not None:
-                best = index.first(facts, best)
+            yield host[dot:]
             dot = host.find(".", dot + 1)
-        return best
 
     def explain(self, facts: RequestFacts) -> list[RuleVerdict]:
         """Every rule's verdict in order of priority, the default's last; exactly one of them `answers`."""
@@ -123,32 +213,29 @@ class RoutingTable(Generic[T]):
         return f"<RoutingTable rules={len(self._rules)} hosts={len(self._by_host)}>"
 
 
+_RANK: Final = attrgetter("rank")
+
+
+def _lasting_facts(rules: Sequence[Rule]) -> Callable[[RequestFacts], Any]:
+    """Takes those lasting facts from a request that some rule asks for."""
+    asked = {condition.field for rule in rules for condition in rule.conditions}
+    names = [name for field, name in _LASTING.items() if field in asked]
+    return attrgetter(*names) if names else lambda _facts: None
+
+
 class _PathIndex(Generic[T]):
     """The rules of one host: a list for each known first segment, and one for all other paths."""
 
-    # hot path
-    __slots__ = ("_by_segment", "_others")
+    __slots__ = ("_by_segment", "_others", "segments")
 
     def __init__(self, by_segment: Mapping[str, tuple[_Entry[T], ...]], others: tuple[_Entry[T], ...]) -> None:
         self._by_segment = by_segment
         self._others = others
+        self.segments: Final = frozenset(by_segment)
 
-    def first(self, facts: RequestFacts, best: _Entry[T]) -> _Entry[T]:
-        """The first entry that matches, or `best` if that ranks before it."""
-        entries = self._others
-        if self._by_segment:
-            path = facts.path
-            if path.isprintable() or not has_control(path):
-                end = path.find("/", 1) + 1
-                entries = self._by_segment.get(path[:end] if end else path, entries)
-        limit = best[0]
-        for entry in entries:
-            rank, test, _ = entry
-            if rank > limit:
-                break
-            if test is None or test(facts):
-                return entry
-        return best
+    def under(self, segment: str) -> tuple[_Entry[T], ...]:
+        """What may match a path that begins with this segment; "" for one that no rule knows."""
+        return self._by_segment.get(segment, self._others)
 
 
 class _PathIndexBuilder(Generic[T]):
@@ -161,20 +248,26 @@ class _PathIndexBuilder(Generic[T]):
     def add(self, rank: int, conditions: Sequence[RuleCondition], answer: T) -> None:
         keyed = _find_segments(conditions)
         if keyed is None:
-            entry = _Entry(rank, _all_of(conditions), answer)
+            entry = _entry(rank, conditions, answer)
             self._others.append(entry)
             for entries in self._by_segment.values():
                 entries.append(entry)
             return
         rest, segments = keyed
         for segment, proved in segments.items():
-            entry = _Entry(rank, _all_of(rest if proved else conditions), answer)
+            entry = _entry(rank, rest if proved else conditions, answer)
             # A segment seen for the first time starts with the rules so far that stand under no segment.
             self._by_segment.setdefault(segment, list(self._others)).append(entry)
 
     def build(self) -> _PathIndex[T]:
         by_segment = {segment: tuple(entries) for segment, entries in self._by_segment.items()}
         return _PathIndex(by_segment, tuple(self._others))
+
+
+def _entry(rank: int, conditions: Sequence[RuleCondition], answer: T) -> _Entry[T]:
+    lasting = [condition for condition in conditions if condition.field in _LASTING]
+    others = [condition for condition in conditions if condition.field not in _LASTING]
+    return _Entry(rank, _all_of(lasting), _all_of(others), answer)
 
 
 def _take_hosts(conditions: Sequence[RuleCondition]) -> tuple[Sequence[RuleCondition], frozenset[str]]:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 import time
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol
 
 from edgeproxy.exchange.forwarding import split_host
-from edgeproxy.exchange.h2_exchange import is_grpc
 from edgeproxy.exchange.outcome import Outcome
-from edgeproxy.protocol.message import ascii_lower
+from edgeproxy.exchange.versions import is_grpc
+from edgeproxy.protocol.message import ONCE, ascii_lower
 from edgeproxy.runtime.log_writer import LogWriter
 
 if TYPE_CHECKING:
@@ -28,22 +28,28 @@ MAX_RECENT: Final = 1024
 MAX_RECENT_SIZE: Final = 512
 """Longer ones are escaped anew each time."""
 
-_MILLIS: Final = tuple(f"{ms:03d}" for ms in range(1000))
+_NUMBERS: Final = tuple(str(number) for number in range(1000))
+_THREE_DIGITS: Final = tuple(f"{number:03d}" for number in range(1000))
 _MILLISECONDS: Final = tuple(f"0.{ms:03d}" for ms in range(1000))
 _UNSAFE: Final = re.compile(r'["\\\x00-\x1f\x7f-\xff]')
 _MAX_USER_AGENT: Final = 8 * 1024
 
-# The times of a request that was dispatched but never answered are all -1 (observed for connect timeouts and 460).
+# The times of a request that was dispatched but never answered are all -1 (observed for connect timeouts and 460; the
+# guide says so of malformed requests, which can turn out to be that in their body).
 _WITHOUT_TIMES: Final = frozenset(
     {
         Outcome.CONNECT_FAILED,
         Outcome.CONNECT_TIMEOUT,
         Outcome.TARGET_TLS_FAILED,
         Outcome.TARGET_TLS_TIMEOUT,
+        Outcome.BAD_REQUEST,
         Outcome.CLIENT_LEFT,
         Outcome.CLIENT_LEFT_SENDING,
     }
 )
+
+# Nobody waited for the target until it answered. Of a client that stalls the guide does not say so (unconfirmed).
+_WITHOUT_TARGET_TIME: Final = frozenset({Outcome.TARGET_SILENT, Outcome.CLIENT_SILENT})
 
 
 def escape(text: str) -> str:
@@ -78,7 +84,7 @@ def connection_part(client: ClientFacts) -> ConnectionPart:
     return ConnectionPart(
         client=client.label,
         tls="- -" if tls is None else f"{tls.cipher} {tls.protocol}",
-        certificate='"-" "-"' if tls is None else f'"{tls.domain_name}" "{tls.certificate_arn}"',
+        certificate='"-" "-"' if tls is None else f'"{escape(tls.domain_name)}" "{tls.certificate_arn}"',
         trace_id=client.trace_id,
         node_address=client.node_address,
         end=f'{client.trace_id} "-" "-" "-" {client.node_address}\n',
@@ -102,6 +108,7 @@ class LineFormat:  # hot path
     __slots__ = (
         "_agents",
         "_dns_name",
+        "_identity",
         "_port",
         "_scheme",
         "_second",
@@ -113,6 +120,7 @@ class LineFormat:  # hot path
 
     def __init__(self, *, load_balancer: str, dns_name: str, protocol: Literal["HTTP", "HTTPS"], port: int) -> None:
         """`load_balancer` is the resource, `app/NAME/ID`."""
+        self._identity = object()
         self._scheme = protocol.lower()
         self._tunnel_type = "ws" if protocol == "HTTP" else "wss"
         self._port = port
@@ -125,28 +133,42 @@ class LineFormat:  # hot path
 
     def render(self, record: ExchangeRecord, now: float, offset: float) -> str:
         """The line of an exchange that ended at `now`, on the record's clock; `offset` makes it seconds since 1970."""
-        shared = cast("ClientFacts", record.client).log_part
+        client: ClientFacts = record.client  # type: ignore[assignment]  # a cast would be a call
+        shared = client.log_part
+        if shared is None:
+            shared = client.log_part = connection_part(client)
+        # Taken apart at once: six attributes of a named tuple are 1,000 instructions.
+        client_label, tls, certificate, trace_id, node_address, end = shared
         head = record.head
         target = record.target
         group = record.group
         label = "-" if target is None else target.label
-        status = record.target_status or "-"
+        target_status = record.target_status
+        status = _NUMBERS[target_status] if target_status else "-"
         if head is None:
-            request = f"- {self._scheme}://{self._dns_name}:{self._port}- -"
-            agent = "-"
+            request = f'"- {self._scheme}://{self._dns_name}:{self._port}- -" "-"'
             trace = "-"
         else:
             fields = head.fields
-            host = head.authority or fields.host
-            base = self._urls.get(host) or self._base_url(host)
-            request = f"{head.method} {base}{escape(head.target)} {head.version}"
-            agent = self._agents.get(fields.user_agent) or self._agent(fields.user_agent)
+            # A section that is remembered knows what was written of it last; it depends on nothing else but the line.
+            logged = fields.logged
+            version = head.version
+            if logged is not None and logged[0] == head.line and logged[1] == version and logged[2] is self._identity:
+                request = logged[3]
+            else:
+                host = head.authority or fields.host
+                base = self._urls.get(host) or self._base_url(host)
+                agent = self._agents.get(fields.user_agent) or self._agent(fields.user_agent)
+                request = f'"{head.method} {base}{escape(head.target)} {version}" "{agent}"'
+                fields.logged = ONCE if logged is None else (head.line, version, self._identity, request)
             # A client may have written part of it.
             trace = (escape(record.trace_id) if fields.trace_id else record.trace_id) or "-"
-        kind = self._scheme if status != 101 else self._tunnel_type
+        kind = self._scheme if target_status != 101 else self._tunnel_type
         if head is not None and head.version == "HTTP/2.0":
-            kind = "grpcs" if is_grpc(head.header_values("content-type")) else "h2"
-        end = shared.end if record.transformed is None else _transformed_end(shared, record.transformed)
+            is_call = head.method == "POST" and is_grpc(head.header_values("content-type"))
+            kind = "grpcs" if is_call else "h2"
+        if record.transformed is not None:
+            end = _transformed_end(trace_id, record.transformed, node_address)
         reason = "-" if record.sticky is None else record.sticky.error_reason or "-"
         verdict = record.verdict
         classified = '"-" "-"' if verdict is None else f'"{verdict.name}" "{verdict.reason}"'
@@ -155,13 +177,16 @@ class LineFormat:  # hot path
         if ended_second != self._second:
             self._tick(ended_second)
         text = self._second_text
+        micros = int((ended - ended_second) * 1e6)
         # Arrival has millisecond resolution, padded with zeros (observed).
         begun_text = text if begun_second == ended_second else _format_second(begun_second)
         return (
-            f"{kind} {text}.{int((ended - ended_second) * 1e6):06d}{self._start}{shared.client} {label} "
-            f"{_times(record, now)} {record.status} {status} {record.received_bytes} {record.sent_bytes} "
-            f'"{request}" "{agent}" {shared.tls} {"-" if group is None else group.arn} "{trace}" '
-            f"{shared.certificate} {record.priority} {begun_text}.{_MILLIS[int((begun - begun_second) * 1000)]}000Z "
+            # Digits from tables, because a format such as `06d` is read anew for each number.
+            f"{kind} {text}.{_THREE_DIGITS[micros // 1000]}{_THREE_DIGITS[micros % 1000]}{self._start}"
+            f"{client_label} {label} {_times(record, now)} "
+            f"{_NUMBERS[record.status]} {status} {record.received_bytes} {record.sent_bytes} "
+            f'{request} {tls} {"-" if group is None else group.arn} "{trace}" '
+            f"{certificate} {record.priority} {begun_text}.{_THREE_DIGITS[int((begun - begun_second) * 1000)]}000Z "
             f'"{record.actions or "-"}" "{escape(record.redirect_url) if record.redirect_url else "-"}" "{reason}" '
             f'"{label}" "{status}" {classified} {end}'
         )
@@ -182,23 +207,24 @@ def _format_second(second: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
 
 
-def _transformed_end(shared: ConnectionPart, transformed: Transformed) -> str:
+def _transformed_end(trace_id: str, transformed: Transformed, node_address: str) -> str:
     """Fields 30 to 34 of a request whose rule has transforms."""
     host = "-" if transformed.host is None else escape(transformed.host)
     target = "-" if transformed.target is None else escape(transformed.target)
-    return f'{shared.trace_id} "{host}" "{target}" "{transformed.status.value}" {shared.node_address}\n'
+    return f'{trace_id} "{host}" "{target}" "{transformed.status.value}" {node_address}\n'
 
 
 def _times(record: ExchangeRecord, now: float) -> str:
     """Fields 6 to 8: until sent to the target, until its response head, until the response was passed on."""
-    dispatched, answered = record.dispatched, record.answered
+    dispatched, answered, arrived = record.dispatched, record.answered, record.arrived
+    # Most requests go out in the moment in which they came.
+    request = "0.000" if dispatched == arrived else seconds(dispatched - arrived)
     if answered:
         # The response starts towards the client in the same moment: nothing is buffered.
-        return f"{seconds(dispatched - record.arrived)} {seconds(answered - dispatched)} 0.000"
+        return f"{request} {seconds(answered - dispatched)} 0.000"
     if not dispatched or record.outcome in _WITHOUT_TIMES:
         return "-1 -1 -1"
-    request = seconds(dispatched - record.arrived)
-    if record.outcome is Outcome.TARGET_SILENT:
+    if record.outcome in _WITHOUT_TARGET_TIME:
         return f"{request} -1 -1"
     return f"{request} {seconds(now - dispatched)} -1"
 
@@ -216,9 +242,9 @@ class LineStream(Protocol):
 class AccessLog(LogWriter):
     """Writes lines to a stream: a file, a pipe, standard output. Other logs than the access log go that way as well."""
 
-    def __init__(self, stream: LineStream) -> None:
-        """`stream` is closed by whoever opened it."""
-        super().__init__("edgeproxy-access-log")
+    def __init__(self, stream: LineStream, *, words: str = "access log") -> None:
+        """`stream` is closed by whoever opened it; `words` is what the log is called in a sentence."""
+        super().__init__(f"edgeproxy-{words.replace(' ', '-')}", words=words)
         self._stream = stream
 
     def _take(self, block: Block) -> None:

@@ -9,25 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, cast
 
 from edgeproxy.errors import ProtocolError
 from edgeproxy.exchange.exchange import Exchange
 from edgeproxy.exchange.simple import SimpleExchange
 from edgeproxy.protocol.h1_server import H1ServerCodec
-from edgeproxy.runtime.client_facts import ClientFacts
-from edgeproxy.runtime.h2_client_connection import H2ClientConnection, speaks_h2
+from edgeproxy.runtime.client_facts import LINGER_SECONDS, LINGER_SILENCE_SECONDS, ClientFacts, speaks_h2
+from edgeproxy.runtime.h2_client_connection import H2ClientConnection
 
 if TYPE_CHECKING:
     from edgeproxy.protocol.memo import Memo
     from edgeproxy.protocol.message import RequestFields, RequestHead
     from edgeproxy.runtime.listener import ListenerSocket
-
-LINGER_SECONDS: Final = 30.0
-"""How long a client that should stop sending is listened to, at most, before its connection closes; nginx's value."""
-
-LINGER_SILENCE_SECONDS: Final = 5.0
-"""How long it may be silent meanwhile; nginx's value."""
 
 
 class ClientConnection(ClientFacts, asyncio.Protocol):  # hot path
@@ -72,6 +66,7 @@ class ClientConnection(ClientFacts, asyncio.Protocol):  # hot path
             transport = cast("asyncio.Transport", transport)
             successor = H2ClientConnection(self._listener, self._memo, established=self.established)
             transport.set_protocol(successor)
+            self._transport = None
             successor.connection_made(transport)
             return
         self._listener.on_opened(self)
@@ -211,11 +206,6 @@ class ClientConnection(ClientFacts, asyncio.Protocol):  # hot path
             # A client that has gone in the meantime is no reason to disturb whoever has ended the exchange.
             with contextlib.suppress(OSError):
                 transport.write_eof()
-
-    def _close(self) -> None:
-        # Once: a second time makes asyncio's TLS transport forget its connection, and then nothing can end it.
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.close()
 
     @property
     def _is_closing(self) -> bool:

@@ -1,12 +1,11 @@
-"""ClientFacts: what is known of a client's connection, whichever version of HTTP it speaks."""
+"""ClientFacts: what is known of a client's connection, whichever version of HTTP it speaks, and how it ends."""
 
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from edgeproxy.model import ids
-from edgeproxy.runtime.access_log import ConnectionPart, connection_part
 from edgeproxy.runtime.target_connection import HIGH_WATER
 from edgeproxy.runtime.tls_accept import address_of
 
@@ -15,8 +14,22 @@ if TYPE_CHECKING:
     import ssl
 
     from edgeproxy.exchange.forwarding import RequestForwarding
+    from edgeproxy.runtime.access_log import ConnectionPart
     from edgeproxy.runtime.listener import ListenerSocket
     from edgeproxy.runtime.tls import TlsFacts
+
+
+LINGER_SECONDS: Final = 30.0
+"""How long a client that should stop sending is listened to, at most, before its connection closes; nginx's value."""
+
+LINGER_SILENCE_SECONDS: Final = 5.0
+"""How long it may be silent meanwhile; nginx's value."""
+
+
+def speaks_h2(transport: asyncio.BaseTransport) -> bool:
+    """Whether TLS has agreed on HTTP/2."""
+    ssl_object = cast("ssl.SSLObject | None", transport.get_extra_info("ssl_object"))
+    return ssl_object is not None and ssl_object.selected_alpn_protocol() == "h2"
 
 
 class ClientFacts:  # hot path
@@ -27,13 +40,13 @@ class ClientFacts:  # hot path
         grows_old: Responses to requests that come later end the connection. Fixed when it is made, and no traffic moves
             it (user guide, edit-load-balancer-attributes, client keep-alive duration).
         label: Address and port, as logs write them.
+        log_part: What all lines of the access log about this connection share; made by the first one.
         source_ip: The client's address.
         source_port: Its TCP port.
     """
 
     __slots__ = (
         "_listener",
-        "_log_part",
         "_now",
         "_prefix",
         "_prefix_owner",
@@ -43,6 +56,7 @@ class ClientFacts:  # hot path
         "established",
         "grows_old",
         "label",
+        "log_part",
         "source_ip",
         "source_port",
     )
@@ -53,7 +67,7 @@ class ClientFacts:  # hot path
         self._transport: asyncio.Transport | None = None
         self._trace_id = ""
         self._tls_facts: TlsFacts | None = None
-        self._log_part: ConnectionPart | None = None
+        self.log_part: ConnectionPart | None = None
         self._prefix = ""
         self._prefix_owner: RequestForwarding | None = None
         self.source_ip = ""
@@ -69,6 +83,11 @@ class ClientFacts:  # hot path
         self.source_ip, self.source_port = address_of(transport, "peername")
         self.label = ids.endpoint(self.source_ip, self.source_port)
 
+    def _close(self) -> None:
+        # Once: a second time makes asyncio's TLS transport forget its connection, and then nothing can end it.
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.close()
+
     def forwarded_prefix(self, forwarding: RequestForwarding) -> str:
         """The X-Forwarded lines of this client, made once per configuration."""
         if self._prefix_owner is not forwarding:
@@ -76,14 +95,6 @@ class ClientFacts:  # hot path
             tls = self.tls_facts if forwarding.tells_tls else None
             self._prefix = forwarding.prefix(self.source_ip, self.source_port, tls)
         return self._prefix
-
-    @property
-    def log_part(self) -> ConnectionPart:
-        """What all log lines of this connection share."""
-        part = self._log_part
-        if part is None:
-            part = self._log_part = connection_part(self)
-        return part
 
     @property
     def trace_id(self) -> str:

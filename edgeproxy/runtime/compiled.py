@@ -20,7 +20,13 @@ from edgeproxy.balancing.stickiness import (
 )
 from edgeproxy.balancing.sticky_token import KEY_BYTES, TokenSealer
 from edgeproxy.balancing.weighted import WeightedGroups
-from edgeproxy.exchange.actions import CompiledAction, FixedResponseAction, ForwardAction, RedirectAction
+from edgeproxy.exchange.actions import (
+    CompiledAction,
+    FixedResponseAction,
+    ForwardAction,
+    RedirectAction,
+    VersionedForwardAction,
+)
 from edgeproxy.exchange.context import ExchangeContext
 from edgeproxy.exchange.desync_mode import DesyncMode
 from edgeproxy.exchange.forwarding import RequestForwarding
@@ -148,8 +154,9 @@ class Compiler:
         choose = WeightedGroups(weighted, self._draw).choose
         config = action.forward_config.target_group_stickiness_config if action.forward_config is not None else None
         sticky = [group for group, _ in named if group.settings.stickiness_enabled]
+        has_versions = any(group.protocol_version != "HTTP1" for group, _ in named)
         if not sticky and (config is None or not config.enabled):
-            return ForwardAction(priority, choose)
+            return (VersionedForwardAction if has_versions else ForwardAction)(priority, choose)
         if self._sealer is None:
             self._sealer = TokenSealer(self._stickiness_key(), secrets.token_bytes)
         group_stickiness = None
@@ -163,7 +170,9 @@ class Compiler:
             )
             for group in sticky
         }
-        return StickyForwardAction(priority, choose, groups=group_stickiness, targets=targets)
+        return StickyForwardAction(
+            priority, choose, groups=group_stickiness, targets=targets, has_versions=has_versions
+        )
 
     def _context(
         self, topology: Topology, balancer: LoadBalancer, listener: Listener, groups: dict[str, TargetGroupState]

@@ -22,13 +22,13 @@ class CheckRecord(NamedTuple):
     """One check that has ended.
 
     Attributes:
-        protocol: What the check spoke: HTTP or HTTPS.
+        protocol: What the check spoke: HTTP, HTTPS, H2 or GRPC.
         started: Seconds since 1970.
         latency: Seconds.
         target: `address:port`.
         target_group: Its name.
         result: What it found.
-        status: The target's status; 0 when there was none.
+        status: The target's status, of a call the grpc-status (unconfirmed); None when there was none.
         load_balancer: The resource, `app/NAME/ID`.
         node_address: The load balancer's own address, or `-`.
     """
@@ -39,7 +39,7 @@ class CheckRecord(NamedTuple):
     target: str
     target_group: str
     result: CheckResult
-    status: int
+    status: int | None
     load_balancer: str
     node_address: str
 
@@ -48,8 +48,9 @@ def render(record: CheckRecord) -> str:
     """The line, its line feed included."""
     microseconds = round(record.started * 1e6)
     moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(microseconds // 1_000_000))
+    status = "-" if record.status is None else record.status
     return (
         f"{record.protocol.lower()} {moment}.{microseconds % 1_000_000:06d}Z {record.latency:.9f} {record.target} "
-        f"{record.target_group} {'PASS' if record.result.passed else 'FAIL'} {record.status or '-'} "
+        f"{record.target_group} {'PASS' if record.result.passed else 'FAIL'} {status} "
         f"{log_reason(record.result)} {record.load_balancer} {record.node_address}\n"
     )

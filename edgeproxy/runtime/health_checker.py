@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from edgeproxy.health.machine import TargetHealthMachine
-from edgeproxy.health.matcher import HttpCodeMatcher
+from edgeproxy.health.matcher import GrpcCodeMatcher, HttpCodeMatcher
 from edgeproxy.health.outcome import INTERNAL_ERROR, CheckResult, name_not_resolved
 from edgeproxy.model.target import TargetHealthState
 from edgeproxy.runtime.health_check_log import CheckRecord
@@ -25,11 +25,15 @@ if TYPE_CHECKING:
 
     from edgeproxy.balancing.group import TargetGroupState
     from edgeproxy.balancing.target_state import TargetState
+    from edgeproxy.health.matcher import CodeMatcher
     from edgeproxy.model.target_group import TargetGroup
 
 _log = logging.getLogger("edgeproxy.health")
 
 _DEFAULT_MATCHER: Final = "200"
+
+_LOG_TYPES: Final = {"HTTP2": "h2", "GRPC": "grpc"}
+"""Types of the health-check log that say more than the protocol (user guide, load-balancer-health-check-logs)."""
 
 
 class TargetWatch:
@@ -80,7 +84,7 @@ class GroupHealthChecker:
         self._watches: dict[tuple[str, int], TargetWatch] = {}
         self._group: TargetGroup | None = None
         self._tls: ssl.SSLContext | None = None
-        self._matcher = HttpCodeMatcher.parse(_DEFAULT_MATCHER)
+        self._matcher: CodeMatcher = HttpCodeMatcher.parse(_DEFAULT_MATCHER)
         self._was_failing_open = False
         self._was_out_of_dns = False
 
@@ -92,7 +96,7 @@ class GroupHealthChecker:
         """
         self._group = group
         self._load_balancer = load_balancer
-        self._matcher = HttpCodeMatcher.parse(group.matcher.http_code or _DEFAULT_MATCHER)
+        self._matcher = _matcher_of(group)
         is_tls = group.effective_health_check_protocol == "HTTPS"
         self._tls = self._target_context(group) if is_tls else None
         for key in [key for key in self._watches if key not in self._state.targets]:
@@ -144,14 +148,15 @@ class GroupHealthChecker:
             if watch.machine.on_checking():
                 self._publish(watch)
             facts = ProbeFacts()
-            started, begun = self._epoch(), loop.time()
+            # Not the loop's clock: uvloop's counts milliseconds, and the log has nine decimals.
+            started, begun = self._epoch(), time.monotonic()
             try:
                 result = await self._check(watch.target, facts)
             except Exception:
                 # Without this one surprise would end the checks of a target for good.
                 _log.exception("A health check of %s in %s went wrong", watch.target.label, self._state.name)
                 result = INTERNAL_ERROR
-            self._report(watch.target, result, facts, started=started, latency=loop.time() - begun)
+            self._report(watch.target, result, facts, started=started, latency=time.monotonic() - begun)
             _log.debug("Health check of %s in %s: %s", watch.target.label, self._state.name, result.kind.value)
             if watch.machine.on_check(result):
                 self._publish(watch)
@@ -175,7 +180,7 @@ class GroupHealthChecker:
             return
         self._on_checked(
             CheckRecord(
-                protocol=self._group.effective_health_check_protocol,
+                protocol=_LOG_TYPES.get(self._group.protocol_version) or self._group.effective_health_check_protocol,
                 started=started,
                 latency=latency,
                 target=target.label,
@@ -203,6 +208,7 @@ class GroupHealthChecker:
                 matcher=self._matcher,
                 tls=self._tls,
                 facts=facts,
+                version=group.protocol_version,
             )
         )
 
@@ -265,3 +271,11 @@ class GroupHealthChecker:
         elif self._was_failing_open and not is_failing_open:
             _log.info("Target group %s fails open no longer.", self._state.name)
         self._was_failing_open = is_failing_open
+
+
+def _matcher_of(group: TargetGroup) -> CodeMatcher:
+    matcher = group.effective_matcher
+    if group.protocol_version == "GRPC":
+        assert matcher.grpc_code is not None  # a group without it was refused
+        return GrpcCodeMatcher.parse(matcher.grpc_code)
+    return HttpCodeMatcher.parse(matcher.http_code or _DEFAULT_MATCHER)

@@ -103,6 +103,11 @@ class Ledger:  # hot path
             clock = self._clock
             write(self._format.render(record, clock.now(), clock.offset))
 
+    def count_grpc(self, record: ExchangeRecord) -> None:
+        """A call of gRPC ends; counted where a target was chosen, like a request."""
+        if record.target is not None and record.group is not None:
+            self._counters.groups[record.group.name].grpc_request_count += 1
+
     def open_tunnel(self, record: ExchangeRecord) -> None:
         """A WebSocket is open: it counts as a request now, its bytes when it ends.
 

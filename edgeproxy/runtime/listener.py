@@ -203,7 +203,11 @@ class ListenerSocket:
     def check(self, now: float) -> None:
         """The deadline sweep's visit."""
         for connection in list(self.connections):
-            connection.check(now, self.idle_timeout)
+            try:
+                connection.check(now, self.idle_timeout)
+            except Exception:
+                # One connection's mistake must not keep the others from their deadlines.
+                _log.exception("The deadlines of %r could not be checked", connection)
 
     def on_opened(self, connection: ClientConnection | H2ClientConnection) -> None:
         """A client has connected."""

@@ -49,7 +49,11 @@ class LogDirectory(LogWriter):
         self, family: LogFamily, owner: LogOwner, *, bucket: Path, prefix: str, epoch: Callable[[], float]
     ) -> None:
         """`bucket` is made when it does not exist; `epoch` gives seconds since 1970."""
-        super().__init__(f"edgeproxy-{family.name}-{owner.load_balancer}", epoch)
+        super().__init__(
+            f"edgeproxy-{family.name}-{owner.load_balancer}",
+            words=f"{family.words} of load balancer {owner.load_balancer}",
+            epoch=epoch,
+        )
         self.family = family
         self.owner = owner
         self.bucket = bucket
@@ -59,7 +63,7 @@ class LogDirectory(LogWriter):
         self._is_announced = False
         self._file: _PartialFile | None = None
         self._node = UNKNOWN_NODE
-        self._trouble = ""
+        self._disk_trouble = ""
 
     def announce(self) -> None:
         """Has the test object written: the log was switched on."""
@@ -159,22 +163,16 @@ class LogDirectory(LogWriter):
 
     def _report(self, error: OSError | None) -> None:
         trouble = "" if error is None else error.strerror or str(error)
-        if trouble and not self._trouble:
+        if trouble and not self._disk_trouble:
             _log.warning(
-                "The %s of load balancer %s cannot be written to %s: %s. Serving goes on; its lines are lost.",
-                self.family.words,
-                self.owner.load_balancer,
+                "The %s cannot be written to %s: %s. Serving goes on; its lines are lost.",
+                self._words,
                 self.bucket,
                 trouble,
             )
-        elif self._trouble and not trouble:
-            _log.info(
-                "The %s of load balancer %s is written again; %d lines were lost.",
-                self.family.words,
-                self.owner.load_balancer,
-                self.dropped,
-            )
-        self._trouble = trouble
+        elif self._disk_trouble and not trouble:
+            _log.info("The %s is written again; %d lines were lost.", self._words, self.dropped)
+        self._disk_trouble = trouble
 
     def __repr__(self) -> str:
         return f"<LogDirectory {self.family.name} of {self.owner.load_balancer} in {self.bucket}>"

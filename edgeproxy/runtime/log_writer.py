@@ -1,8 +1,8 @@
 """LogWriter: collects lines and has them written in blocks by a thread of its own.
 
 A slow disk or a full pipe delays nobody, and what is held is bounded: when the thread is `MAX_WAITING_BLOCKS` behind,
-new lines are dropped and counted. `close` waits for the thread, but not for ever: a reader that has stopped reading its
-pipe cannot keep the process from ending.
+new lines are dropped and counted. That lines are lost is said once, in words, and again when it is over. `close` waits
+for the thread, but not for ever: a reader that has stopped reading its pipe cannot keep the process from ending.
 
 A subclass says in `_take` where a block goes. It runs in the thread; everything else is called on the event loop.
 """
@@ -10,6 +10,7 @@ A subclass says in `_take` where a block goes. It runs in the thread; everything
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import queue
 import threading
@@ -19,11 +20,15 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_log = logging.getLogger(__name__)
+
 BLOCK_LINES: Final = 256
 MAX_WAITING_BLOCKS: Final = 64
 
 CLOSE_SECONDS: Final = 5.0
 """How long `close` waits for a stream that takes nothing, and `deliver` for what it ordered."""
+
+_TOO_SLOW: Final = "what it is written to takes too long"
 
 
 class Block(NamedTuple):
@@ -47,14 +52,17 @@ class LogWriter:
         dropped: Lines that were lost because they could not be taken.
     """
 
-    def __init__(self, name: str, epoch: Callable[[], float] = time.time) -> None:
-        """`name` is the thread's; `epoch` gives seconds since 1970."""
+    def __init__(self, name: str, *, words: str, epoch: Callable[[], float] = time.time) -> None:
+        """`name` is the thread's, `words` what the log is called in a sentence; `epoch` gives seconds since 1970."""
         self._name = name
+        self._words = words
         self._epoch = epoch
         self._lines: list[str] = []
         self._blocks: queue.Queue[Block | None] = queue.Queue(MAX_WAITING_BLOCKS)
         self._thread: threading.Thread | None = None
         self.dropped = 0
+        self._trouble = ""
+        self._trouble_told = ""
 
     def write(self, line: str) -> None:  # hot path
         """Takes one line, its line feed included."""
@@ -67,6 +75,8 @@ class LogWriter:
         """Hands the collected lines to the thread; called once per deadline sweep as well."""
         if self._lines or self._is_due():
             self._hand_over()
+        if self._trouble != self._trouble_told:
+            self._tell_trouble()
 
     def deliver(self) -> threading.Event:
         """Like `flush`, and what can wait for later is done now; the event is set when it is done."""
@@ -89,6 +99,17 @@ class LogWriter:
         with contextlib.suppress(queue.Full):
             self._blocks.put(None, timeout=within)
             thread.join(max(until - time.monotonic(), 0.0))
+        if thread.is_alive():
+            self._trouble = _TOO_SLOW
+        if self._trouble != self._trouble_told:
+            self._tell_trouble()
+
+    def _tell_trouble(self) -> None:
+        trouble = self._trouble_told = self._trouble
+        if trouble:
+            _log.warning("The %s cannot be written: %s. Serving goes on; its lines are lost.", self._words, trouble)
+        else:
+            _log.info("The %s is written again; %d lines were lost.", self._words, self.dropped)
 
     def _has_begun(self) -> bool:
         return bool(self._lines) or self._thread is not None
@@ -106,14 +127,19 @@ class LogWriter:
             self._blocks.put_nowait(Block(lines, self._epoch(), delivered))
         except queue.Full:
             self.dropped += len(lines)
+            self._trouble = _TOO_SLOW
 
     def _run(self) -> None:
         while (block := self._blocks.get()) is not None:
             try:
                 self._take(block)
-            except (OSError, ValueError):
+            except (OSError, ValueError) as error:
                 # The reader of a pipe has gone, or the disk is full: serving goes on.
                 self.dropped += len(block.lines)
+                self._trouble = getattr(error, "strerror", None) or str(error)
+            else:
+                if block.lines and self._blocks.empty():
+                    self._trouble = ""
             if block.delivered is not None:
                 block.delivered.set()
             self._blocks.task_done()

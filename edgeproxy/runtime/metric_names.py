@@ -118,8 +118,9 @@ METRICS: Final[tuple[Published[BalancerView] | Published[GroupView] | Unpublishe
     _balancer(
         "NewConnectionCount",
         "new_connection_count",
-        "TCP connections that were established, with clients and with targets together",
-        lambda of: of.new_connections + of.client_tls_negotiation_errors + of.new_target_connections,
+        "TCP connections that were established, with clients and with targets together, those whose TLS handshake "
+        "failed as well",
+        lambda of: of.new_connections + of.new_target_connections,
     ),
     Unpublished(
         ("RejectedConnectionCount",),
@@ -144,7 +145,12 @@ METRICS: Final[tuple[Published[BalancerView] | Published[GroupView] | Unpublishe
         "Requests of clients that are connected over IPv6, those that were refused as well",
         lambda of: of.ipv6_requests,
     ),
-    Unpublished(("GrpcRequestCount",), "gRPC is not served."),
+    _group(
+        "GrpcRequestCount",
+        "grpc_request_count",
+        "Calls of gRPC for which a target could be chosen, whatever became of them",
+        lambda of: of.counters.grpc_request_count,
+    ),
     _balancer(
         "ProcessedBytes",
         "processed_bytes",

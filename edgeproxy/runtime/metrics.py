@@ -43,6 +43,7 @@ class TargetGroupCounters:  # hot path
     __slots__ = (
         "_shared_out",
         "connection_errors",
+        "grpc_request_count",
         "request_count",
         "requests_per_target",
         "response_buckets",
@@ -53,6 +54,7 @@ class TargetGroupCounters:  # hot path
 
     def __init__(self) -> None:
         self.request_count = 0
+        self.grpc_request_count = 0
         self.requests_per_target = 0.0
         """`request_count`, each request divided by the targets that were healthy then; see `share_out`."""
         self._shared_out = 0
@@ -78,7 +80,8 @@ class TargetGroupCounters:  # hot path
 class LoadBalancerCounters:  # hot path
     """What one load balancer's requests and connections add up to.
 
-    The listeners count client connections once TLS is done; connections to targets are counted from TCP on.
+    The listeners count client connections once TLS is done or has failed; connections to targets are counted from TCP
+    on.
     """
 
     __slots__ = (

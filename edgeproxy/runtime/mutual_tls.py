@@ -34,7 +34,7 @@ from edgeproxy.runtime.trust_store import read_trust_store
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from edgeproxy.model.listener import Listener
@@ -77,8 +77,9 @@ class ListenerMutualTls:
         trust_stores: TrustStoreLocator | None = None,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        offers_h2: bool = True,
     ) -> None:
-        """Reads certificates and trust store.
+        """Reads certificates and trust store; `offers_h2` is `routing.http2.enabled`.
 
         Raises:
             ConfigError: Something cannot be used; `path` is relative to the listener.
@@ -87,7 +88,8 @@ class ListenerMutualTls:
         self.verifies: Final = store is not None
         self.ignores_expiry: Final = mutual.ignore_client_certificate_expiry
         trust = None if store is None or trust_stores is None else _Trust(store, trust_stores, mutual)
-        contexts = _Contexts(self.policy, trust, self._on_client_hello)
+        alpn = ALPN_PROTOCOLS if offers_h2 else ALPN_PROTOCOLS[1:]
+        contexts = _Contexts(self.policy, trust, self._on_client_hello, alpn)
         self._certificates = ListenerCertificates(listener, locator, contexts, now)
 
     def activate(self) -> None:
@@ -172,8 +174,13 @@ class _Contexts:
     """Makes contexts; implements `ContextMaker`."""
 
     def __init__(
-        self, policy: SecurityPolicy, trust: _Trust | None, on_client_hello: Callable[[SSL.Connection], None]
+        self,
+        policy: SecurityPolicy,
+        trust: _Trust | None,
+        on_client_hello: Callable[[SSL.Connection], None],
+        alpn: Sequence[str],
     ) -> None:
+        self._alpn = alpn
         self._policy = policy
         self._trust = trust
         self._on_client_hello = on_client_hello
@@ -190,7 +197,7 @@ class _Contexts:
         context.set_options(_OPTIONS)
         context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
         context.set_session_id(b"edgeproxy")  # without one, a client that offers a session fails
-        context.set_alpn_select_callback(_select_protocol)
+        context.set_alpn_select_callback(functools.partial(_select_protocol, self._alpn))
         context.set_tlsext_servername_callback(self._on_client_hello)
         for certificate in certificates:
             _load(context, certificate.files)
@@ -240,8 +247,8 @@ def _load(context: SSL.Context, files: CertificateFiles) -> None:
         ) from error
 
 
-def _select_protocol(_: SSL.Connection, offered: list[bytes]) -> Any:
-    for protocol in ALPN_PROTOCOLS:
+def _select_protocol(alpn: Sequence[str], _: SSL.Connection, offered: list[bytes]) -> Any:
+    for protocol in alpn:
         if protocol.encode() in offered:
             return protocol.encode()
     return SSL.NO_OVERLAPPING_PROTOCOLS

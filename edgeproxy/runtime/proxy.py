@@ -29,7 +29,7 @@ from edgeproxy.runtime.request_ring import RequestRing
 from edgeproxy.runtime.resolver import Resolve, resolve
 from edgeproxy.runtime.server_tls import ServerTls, server_tls, tls_parts
 from edgeproxy.runtime.status import ListenerStatus, ProxyState, TargetGroupStatus, group_status
-from edgeproxy.runtime.target_pool import TargetPools
+from edgeproxy.runtime.target_pools import TargetPools
 from edgeproxy.runtime.target_tls import TargetTls
 
 if TYPE_CHECKING:
@@ -218,14 +218,18 @@ class EdgeProxy:
             return None
         live = self._listeners.get(key)
         running = self._compiled.listeners.get(key) if self._compiled is not None else None
-        parts = tls_parts(wanted.listener, topology)
-        if live is not None and running is not None and tls_parts(running.listener, self.topology) == parts:
-            return live.tls
+        offers_h2 = wanted.settings.http2_enabled
+        parts = (tls_parts(wanted.listener, topology), offers_h2)
+        if live is not None and running is not None:
+            before = (tls_parts(running.listener, self.topology), running.settings.http2_enabled)
+            if before == parts:
+                return live.tls
         tls = server_tls(
             wanted.listener,
             topology,
             certificates=self._certificates,
             trust_stores=self._trust_stores,
+            offers_h2=offers_h2,
             before=live.tls if live is not None else None,
         )
         self._shortfalls.tell(tls)
@@ -308,7 +312,9 @@ class EdgeProxy:
             idle_timeout = 0 if balancer is None else balancer.settings.idle_timeout_seconds * self._time_scale
             counters = None if balancer is None else self.metrics.load_balancers[balancer.name]
             for target in state.targets.values():
-                self._pools.register(target, tls, idle_timeout=idle_timeout, counters=counters)
+                self._pools.register(
+                    target, tls, idle_timeout=idle_timeout, counters=counters, is_h2=group.protocol_version != "HTTP1"
+                )
             state.configure(
                 minimum_healthy_count=settings.minimum_healthy_count,
                 minimum_healthy_percentage=settings.minimum_healthy_percentage,
@@ -317,6 +323,7 @@ class EdgeProxy:
                 algorithm=settings.algorithm,
                 anomaly_mitigation=settings.anomaly_mitigation,
                 slow_start_seconds=settings.slow_start_seconds * self._time_scale,
+                protocol_version=group.protocol_version,
             )
             self._checker(state).apply(
                 group,

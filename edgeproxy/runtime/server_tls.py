@@ -98,6 +98,7 @@ def server_tls(
     certificates: CertificateLocator | None,
     trust_stores: TrustStoreLocator | None,
     before: object = None,
+    offers_h2: bool = True,
 ) -> ServerTls:
     """The TLS of an HTTPS listener.
 
@@ -107,6 +108,7 @@ def server_tls(
         certificates: Finds certificates.
         trust_stores: Finds trust stores.
         before: What the listener uses now.
+        offers_h2: `routing.http2.enabled` of the load balancer: clients may choose HTTP/2 by ALPN.
 
     Raises:
         ConfigError: A certificate or a trust store cannot be used; `path` is relative to the listener.
@@ -115,14 +117,14 @@ def server_tls(
         raise ConfigError("Certificates", None, "This proxy was given no way to find certificates.")
     mutual = listener.client_certificates
     if mutual is None:
-        return ListenerTls(listener, certificates, before=before)
+        return ListenerTls(listener, certificates, before=before, offers_h2=offers_h2)
     from edgeproxy.runtime.mutual_tls import ListenerMutualTls  # noqa: PLC0415 - see the top of this file
 
     store = topology.trust_store(mutual.trust_store_arn) if mutual.trust_store_arn else None
     if store is not None and trust_stores is None:
         path = "MutualAuthentication.TrustStoreArn"
         raise ConfigError(path, mutual.trust_store_arn, "This proxy was given no way to find trust stores.")
-    return ListenerMutualTls(listener, certificates, mutual, store, trust_stores)
+    return ListenerMutualTls(listener, certificates, mutual, store, trust_stores, offers_h2=offers_h2)
 
 
 def tls_parts(listener: Listener, topology: Topology) -> tuple[object, ...]:

@@ -36,6 +36,8 @@ class TargetConnection(asyncio.Protocol):  # hot path
         "last_activity",
     )
 
+    is_stream: Final = False
+
     def __init__(self, pool: TargetPool, memo: Memo[ResponseHead]) -> None:
         self._pool = pool
         self._now = pool.now
@@ -173,7 +175,13 @@ class TargetConnection(asyncio.Protocol):  # hot path
         if self._is_blocked:
             # The target answered without reading the request. Nobody would tell the next exchange to wait for it.
             self.abort()
-        elif self._is_reusable and not self._codec.is_spoiled and self.is_open:
+        elif (
+            self._is_reusable
+            and not self._codec.is_spoiled
+            # `is_open`, written out: a property is a call that CPython 3.11 does not specialise.
+            and self._transport is not None
+            and not self._transport.is_closing()
+        ):
             self._pool.put(self)
         else:
             self.close()

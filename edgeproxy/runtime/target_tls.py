@@ -24,18 +24,18 @@ class TargetTls:
 
     def __init__(self) -> None:
         self._topology = Topology()
-        self._contexts: dict[SecurityPolicy, ssl.SSLContext] = {}
+        self._contexts: dict[tuple[SecurityPolicy, bool], ssl.SSLContext] = {}
 
     def update(self, topology: Topology) -> None:
         """Answers for these target groups from now on."""
         self._topology = topology
 
     def context(self, group: TargetGroup) -> ssl.SSLContext:
-        """The context for the targets of a group; the same object as long as the policy is the same."""
-        policy = policy_towards(self._topology, group)
-        found = self._contexts.get(policy)
+        """The context for the targets of a group; the same object as long as policy and version are the same."""
+        key = policy_towards(self._topology, group), group.protocol_version != "HTTP1"
+        found = self._contexts.get(key)
         if found is None:
-            found = self._contexts[policy] = target_context(policy)
+            found = self._contexts[key] = target_context(key[0], is_h2=key[1])
         return found
 
 
@@ -48,8 +48,8 @@ def policy_towards(topology: Topology, group: TargetGroup) -> SecurityPolicy:
     return max(policies, key=lambda each: "TLSv1.3" in each.protocols, default=policy_for_targets(None))
 
 
-def target_context(policy: SecurityPolicy) -> ssl.SSLContext:
-    """A context for connections to targets.
+def target_context(policy: SecurityPolicy, *, is_h2: bool = False) -> ssl.SSLContext:
+    """A context for connections to targets; with `is_h2`, to those that speak HTTP/2.
 
     The load balancer does not validate a target's certificate: self-signed, expired and wrong names are all accepted
     (user guide, load-balancer-target-groups). No client certificate is presented, and whoever connects passes
@@ -59,4 +59,6 @@ def target_context(policy: SecurityPolicy) -> ssl.SSLContext:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     configure(context, policy)
+    if is_h2:
+        context.set_alpn_protocols(["h2"])
     return context

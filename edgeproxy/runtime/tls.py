@@ -30,7 +30,7 @@ from edgeproxy.runtime.tls_facts import SESSION_REUSED, TlsFacts
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from edgeproxy.model.listener import Listener
@@ -60,6 +60,7 @@ class ListenerTls:
     Attributes:
         context: For `loop.create_server(ssl=...)`. It stays the same object when certificates are replaced.
         policy: What clients may use.
+        offers_h2: They may choose HTTP/2.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class ListenerTls:
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         before: object = None,
+        offers_h2: bool = True,
     ) -> None:
         """Reads the listener's certificates; nothing of `before` changes until `activate`.
 
@@ -77,13 +79,16 @@ class ListenerTls:
             locator: Finds the files.
             now: The time.
             before: What the listener uses now. With the same policy its context, and the sessions with it, are kept.
+            offers_h2: `routing.http2.enabled` of the load balancer: clients may choose HTTP/2 by ALPN.
 
         Raises:
             ConfigError: The policy is unknown or a certificate cannot be used; `path` is relative to the listener.
         """
         self.policy = security_policy(listener.ssl_policy)
-        self._certificates = ListenerCertificates(listener, locator, _Contexts(self.policy), now)
-        if isinstance(before, ListenerTls) and before.policy == self.policy:
+        self.offers_h2 = offers_h2
+        contexts = _Contexts(self.policy, ALPN_PROTOCOLS if offers_h2 else ALPN_PROTOCOLS[1:])
+        self._certificates = ListenerCertificates(listener, locator, contexts, now)
+        if isinstance(before, ListenerTls) and (before.policy, before.offers_h2) == (self.policy, offers_h2):
             self.context: ssl.SSLContext = before.context
         else:
             self.context = self._certificates.choices.default.context
@@ -137,21 +142,24 @@ class ListenerTls:
 class _Contexts:
     """Makes contexts; implements `ContextMaker`."""
 
-    def __init__(self, policy: SecurityPolicy) -> None:
+    def __init__(self, policy: SecurityPolicy, alpn: Sequence[str]) -> None:
         self._policy = policy
+        self._alpn = alpn
 
     def files(self) -> Iterable[Path]:
         return ()
 
     def maker(self) -> Callable[[tuple[ServerCertificate, ...]], ssl.SSLContext]:
-        return functools.partial(_server_context, self._policy)
+        return functools.partial(_server_context, self._policy, self._alpn)
 
 
-def _server_context(policy: SecurityPolicy, certificates: tuple[ServerCertificate, ...]) -> ssl.SSLContext:
+def _server_context(
+    policy: SecurityPolicy, alpn: Sequence[str], certificates: tuple[ServerCertificate, ...]
+) -> ssl.SSLContext:
     context = _ServerContext(ssl.PROTOCOL_TLS_SERVER)
     configure(context, policy)
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
-    context.set_alpn_protocols(ALPN_PROTOCOLS)
+    context.set_alpn_protocols(list(alpn))
     for certificate in certificates:
         _load(context, certificate.files)
     return context

@@ -24,6 +24,7 @@ from tests.bench.connections import (
 )
 from tests.bench.fixture import measure_fixture
 from tests.bench.goals import OURS, goals
+from tests.bench.h2load import is_h2load_installed, measure_h2_load
 from tests.bench.load import is_wrk_installed, measure_load
 from tests.bench.processes import ProxyFailedError, free_ports, running
 from tests.bench.proxies import Proxy, Setup, table
@@ -140,6 +141,9 @@ class Bench:
             process.wait_until_answers(setup.http_port)
             for key in LOADS:
                 scheme, kind = key.split()
+                if scheme == "h2":
+                    self._h2_load(proxy, result, key, pid=process.pid, setup=setup)
+                    continue
                 result.loads[key] = measure_load(
                     f"{scheme}://127.0.0.1:{ports[scheme]}",
                     pid=process.pid,
@@ -147,6 +151,18 @@ class Bench:
                     seconds=self._amounts.seconds,
                     kind=kind,
                 )
+
+    def _h2_load(self, proxy: Proxy, result: ProxyResult, key: str, *, pid: int, setup: Setup) -> None:
+        if not proxy.speaks_h2 or not is_h2load_installed():
+            return
+        result.loads[key] = measure_h2_load(
+            setup.https_port,
+            pid=pid,
+            core=self._cores.load,
+            seconds=self._amounts.seconds,
+            kind=key.split()[1],
+            folder=setup.folder,
+        )
 
     def _connections(self, proxy: Proxy, result: ProxyResult) -> None:
         setup = self._setup(proxy.name, self._small_target)
@@ -158,6 +174,9 @@ class Bench:
             )
             result.connections["https"] = measure_handshakes(
                 setup.https_port, pid=pid, context=self._context, count=self._amounts.handshakes
+            )
+            result.connections["https resumed"] = measure_handshakes(
+                setup.https_port, pid=pid, context=self._context, count=self._amounts.handshakes, is_resumed=True
             )
 
     def _bodies(self, proxy: Proxy, result: ProxyResult) -> None:
@@ -272,6 +291,8 @@ def main(arguments: list[str]) -> int:
         raise SystemExit(problem)
     if not is_wrk_installed():
         raise SystemExit("The bench needs wrk (Debian and Ubuntu: `apt install wrk`).")
+    if not is_h2load_installed():
+        say("h2load is not installed: no rows about HTTP/2 (Debian and Ubuntu: `apt install nghttp2-client`)")
     os.chdir(Path(__file__).parents[2])  # `-m tests.bench...` in the processes we start
     machine.allow_many_files()
     with tempfile.TemporaryDirectory(prefix="edgeproxy-bench-") as folder:

@@ -33,15 +33,26 @@ def client_context(certificate: Path) -> ssl.SSLContext:
     return context
 
 
-def connect(port: int, context: ssl.SSLContext | None) -> socket.socket:
-    """A connection to the proxy, through a full handshake when there is a context."""
+def connect(port: int, context: ssl.SSLContext | None, session: ssl.SSLSession | None = None) -> socket.socket:
+    """A connection to the proxy; with a context through a handshake, a full one unless there is a session to resume."""
     sock = socket.create_connection(("127.0.0.1", port), timeout=10)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if context is None:
         return sock
-    tls = context.wrap_socket(sock, server_hostname="localhost")
-    assert not tls.session_reused
+    tls = context.wrap_socket(sock, server_hostname="localhost", session=session)
+    if tls.session_reused is not (session is not None):
+        raise ProxyFailedError("a session was not resumed" if session else "a session was resumed unasked")
     return tls
+
+
+def new_session(port: int, context: ssl.SSLContext) -> ssl.SSLSession:
+    """What a client keeps of a connection; TLS 1.3 sends it behind the handshake, so with the first answer."""
+    with connect(port, context) as sock:
+        ask(sock)
+        session = sock.session  # type: ignore[attr-defined]
+    if session is None or not session.has_ticket:
+        raise ProxyFailedError("there was no session ticket with the first answer")
+    return session  # type: ignore[no-any-return]
 
 
 def ask(sock: socket.socket, connection: bytes = b"keep-alive") -> None:
@@ -73,15 +84,16 @@ def measure_plain_connections(port: int, *, pid: int, core: int, seconds: float)
     )
 
 
-def measure_handshakes(port: int, *, pid: int, context: ssl.SSLContext, count: int) -> Load:
-    """`count` connections with a full TLS handshake and one request each.
+def measure_handshakes(port: int, *, pid: int, context: ssl.SSLContext, count: int, is_resumed: bool = False) -> Load:
+    """`count` connections with a TLS handshake, full or resumed, and one request each.
 
     wrk is of no use here: it offers the session of the connection before, and a resumed handshake has no signature.
     """
+    session = new_session(port, context) if is_resumed else None
 
     def one(_: int) -> float:
         start = time.perf_counter()
-        with connect(port, context) as sock:
+        with connect(port, context, session) as sock:
             ask(sock, b"close")
         return time.perf_counter() - start
 

@@ -19,6 +19,7 @@ OURS = "edgeproxy"
 _REFERENCE = "nginx"
 _MUST_BEAT = ("envoy", "traefik", "caddy")
 _HTTPS_LOADS = ("https same", "https varied")
+_H2_LOADS = ("h2 same", "h2 varied")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +76,12 @@ def _request_goals(ours: ProxyResult, proxies: dict[str, ProxyResult]) -> Iterat
         for name in _MUST_BEAT:
             if name in proxies:
                 yield Goal(name=f"{LOADS[key]}: below {name}", measured=mine, limit=cost(name, key), unit="us")
+    for key in _H2_LOADS:
+        for name in _MUST_BEAT:
+            if name in proxies:
+                yield Goal(
+                    name=f"{LOADS[key]}: below {name}", measured=cost(OURS, key), limit=cost(name, key), unit="us"
+                )
 
 
 def _body_goals(ours: ProxyResult, nginx: ProxyResult | None) -> Iterator[Goal]:

@@ -1,8 +1,9 @@
 """The proxies of the comparison: is it installed, which version, and how is it told to do the same job as the others.
 
-The same job means: HTTP/1.1 on both sides, keep-alive to the target, X-Forwarded-For and X-Forwarded-Proto added, TLS
-with the same P-256 certificate, one access log line per request into a file, bodies streamed and not spooled to disk,
-one worker. `table()` at the end is the order of the run. edgeproxy's own configuration is in `edgeproxy_config.py`.
+The same job means: HTTP/1.1 to the target, HTTP/1.1 and, by ALPN, HTTP/2 to clients, keep-alive to the target,
+X-Forwarded-For and X-Forwarded-Proto added, TLS with the same P-256 certificate, one access log line per request into
+a file, bodies streamed and not spooled to disk, one worker. `table()` at the end is the order of the run. edgeproxy's
+own configuration is in `edgeproxy_config.py`.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ class Proxy:
     name: str
     version_command: list[str] | None  # None: not installed
     command: Callable[[Setup], list[str]]
+    speaks_h2: bool = True
 
     @property
     def is_installed(self) -> bool:
@@ -110,7 +112,7 @@ http {{
   }}
   server {{
     listen 127.0.0.1:{setup.http_port} backlog=4096;
-    listen 127.0.0.1:{setup.https_port} ssl backlog=4096;
+    listen 127.0.0.1:{setup.https_port} ssl http2 backlog=4096;
     ssl_certificate {setup.certificate};
     ssl_certificate_key {setup.certificate};
     ssl_protocols TLSv1.2 TLSv1.3;
@@ -147,7 +149,7 @@ defaults
   timeout server 600s
 frontend web
   bind 127.0.0.1:{setup.http_port} backlog 4096
-  bind 127.0.0.1:{setup.https_port} ssl crt {setup.certificate} backlog 4096
+  bind 127.0.0.1:{setup.https_port} ssl crt {setup.certificate} alpn h2,http/1.1 backlog 4096
   http-request set-header X-Forwarded-Proto https if {{ ssl_fc }}
   http-request set-header X-Forwarded-Proto http unless {{ ssl_fc }}
   default_backend app
@@ -162,7 +164,7 @@ def _envoy_listener(setup: Setup, name: str, port: int, *, tls: bool) -> dict[st
     manager = {
         "@type": f"{types}.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": name,
-        "codec_type": "HTTP1",
+        "codec_type": "AUTO",
         "use_remote_address": True,
         "access_log": [
             {
@@ -193,7 +195,10 @@ def _envoy_listener(setup: Setup, name: str, port: int, *, tls: bool) -> dict[st
             "name": "tls",
             "typed_config": {
                 "@type": f"{types}.transport_sockets.tls.v3.DownstreamTlsContext",
-                "common_tls_context": {"tls_certificates": [{"certificate_chain": file, "private_key": file}]},
+                "common_tls_context": {
+                    "alpn_protocols": ["h2", "http/1.1"],
+                    "tls_certificates": [{"certificate_chain": file, "private_key": file}],
+                },
             },
         }
     address = {"socket_address": {"address": "127.0.0.1", "port_value": port}}
@@ -221,7 +226,7 @@ def _caddy(setup: Setup) -> list[str]:
   persist_config off
   default_sni localhost
   servers {{
-    protocols h1
+    protocols h1 h2
   }}
 }}
 (app) {{
@@ -326,6 +331,6 @@ def table() -> list[Proxy]:
         Proxy(name="envoy", version_command=_command(ENVOY, "--version"), command=_envoy),
         Proxy(name="caddy", version_command=_command(CADDY, "version"), command=_caddy),
         Proxy(name="traefik", version_command=_command(TRAEFIK, "version"), command=_traefik),
-        Proxy(name="aiohttp", version_command=aiohttp_version, command=_aiohttp),
+        Proxy(name="aiohttp", version_command=aiohttp_version, command=_aiohttp, speaks_h2=False),
         Proxy(name="edgeproxy", version_command=_edgeproxy_version(), command=_edgeproxy),
     ]

@@ -57,7 +57,7 @@ class ProxyResult:
     name: str
     version: str
     loads: dict[str, Load] = field(default_factory=dict)  # keys: `LOADS`
-    connections: dict[str, Load] = field(default_factory=dict)  # keys: http, https
+    connections: dict[str, Load] = field(default_factory=dict)  # keys: `CONNECTIONS`
     transfers: dict[str, Transfer] = field(default_factory=dict)  # keys: `TRANSFERS`
     body_growth: int | None = None  # peak RSS during all transfers minus RSS before them, bytes
     footprint: Footprint | None = None
@@ -83,6 +83,8 @@ LOADS = {
     "http varied": "HTTP, every request different",
     "https same": "HTTPS, every request the same",
     "https varied": "HTTPS, every request different",
+    "h2 same": "HTTP/2, every request the same",
+    "h2 varied": "HTTP/2, every path different",
 }
 TRANSFERS = {
     "http download": "HTTP download",
@@ -90,4 +92,4 @@ TRANSFERS = {
     "http upload": "HTTP upload",
     "https upload": "HTTPS upload",
 }
-CONNECTIONS = {"http": "HTTP", "https": "HTTPS, full handshake"}
+CONNECTIONS = {"http": "HTTP", "https": "HTTPS, full handshake", "https resumed": "HTTPS, resumed session"}

@@ -39,6 +39,17 @@ def test_a_request_must_cost_less_than_in_envoy() -> None:
     assert verdicts(run(envoy, ours))["HTTPS, every request the same: below envoy"] is False
 
 
+def test_a_request_over_http2_must_cost_less_than_in_envoy() -> None:
+    envoy = ProxyResult(name="envoy", version="1", loads={"h2 same": load(40), "h2 varied": load(40)})
+    ours = ProxyResult(name="edgeproxy", version="1", loads={"h2 same": load(39), "h2 varied": load(41)})
+
+    found = verdicts(run(envoy, ours))
+    assert (True, False) == (
+        found["HTTP/2, every request the same: below envoy"],
+        found["HTTP/2, every path different: below envoy"],
+    )
+
+
 def test_a_goal_cannot_be_met_with_failures() -> None:
     """Answering 502 is cheap."""
     envoy = ProxyResult(name="envoy", version="1", loads={"https same": load(40)})

@@ -125,7 +125,7 @@ def test_the_target_is_told_about_a_clients_certificate_where_the_listener_asks_
     ("method", "headers", "status", "refusal"),
     [
         ("TRACE", [], 405, "TRACE and CONNECT are not served"),
-        ("GET", [("Host", "a"), ("Host", "b")], 400, "the request could not be read"),
+        ("GET", [("Host", "a"), ("Host", "b")], 400, "the request has more than one Host header"),
         ("GET", [("X-A", "a\0b")], 400, "the desync mitigation mode does not let the request pass"),
         ("POST", [("Content-Length", "+5")], 400, None),
     ],

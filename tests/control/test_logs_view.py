@@ -107,6 +107,12 @@ def test_a_person_sees_the_url_last_and_columns_under_their_headings() -> None:
         assert line[HEADING.index(heading) :].startswith(cell)
 
 
+def test_what_could_not_be_read_has_no_url() -> None:
+    line = uncoloured(coloured_line(REQUEST | NOTHING | {"outcome": "BAD_REQUEST", "why": "nonsense"}))
+
+    assert line.endswith("192.0.2.7:5000        - (nonsense)")
+
+
 @pytest.mark.parametrize(("status", "colour"), [(200, 32), (301, 36), (404, 33), (502, 31)])
 def test_a_status_has_its_colour(status: int, colour: int) -> None:
     assert f"\x1b[{colour}m\x1b[1m{status}" in coloured_line(REQUEST | {"elb_status_code": status})

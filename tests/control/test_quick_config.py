@@ -37,7 +37,7 @@ def test_every_target_keeps_its_own_port() -> None:
 def test_health_checks_are_as_asked() -> None:
     (group,) = QuickConfig(targets=[APP], health_path="/ok", health_codes="200,404").topology().target_groups
 
-    assert ("/ok", "200,404") == (group.health_check_path, group.matcher.http_code)
+    assert ("/ok", "200,404") == (group.health_check_path, group.effective_matcher.http_code)
 
 
 def test_codes_that_the_load_balancer_refuses_are_refused() -> None:

@@ -100,6 +100,24 @@ def test_a_request_that_could_not_be_read_is_null_where_nothing_is_known() -> No
     assert (400, "BAD_REQUEST") == (found["elb_status_code"], found["outcome"])
 
 
+@pytest.mark.parametrize(
+    ("sent", "why"),
+    [
+        (b"nonsense\r\n\r\n", "the request could not be read: the request line has no version"),
+        (
+            b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n+3\r\n",
+            "the request could not be read: the chunk size '+3' is not a hex number",
+        ),
+        (b"GET / HTTP/1.1\r\n\r\n", "a request of HTTP/1.1 needs a Host header that is not empty"),
+        (b"GET /../a HTTP/1.1\r\nHost: a\r\n\r\n", "the path climbs above the root or holds %00"),
+    ],
+)
+def test_what_is_wrong_with_a_request_is_said(sent: bytes, why: str) -> None:
+    stage = Stage()
+    stage.client().sends_bytes(sent)
+    assert why == document(stage.record)["why"]
+
+
 def test_a_redirect_says_where_to() -> None:
     stage = Stage(action=RedirectConfig(status_code="HTTP_302", protocol="HTTPS", port="443"))
     stage.client().sends("GET / HTTP/1.1", "Host: a")

@@ -104,6 +104,11 @@ def test_what_is_no_status_is_refused_with_a_sentence(text: str) -> None:
         parse_statuses(text)
 
 
+def test_a_range_that_holds_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="'599-500' holds no status: the lower one comes first"):
+        parse_statuses("599-500")
+
+
 @pytest.mark.parametrize("text", ["", "-1", "50001", "first", "\N{ARABIC-INDIC DIGIT ONE}"])
 def test_what_is_no_rule_is_refused_with_a_sentence(text: str) -> None:
     with pytest.raises(ValueError, match="it must be a priority from 1 to 50000, or default"):

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import ssl
+import sys
 import urllib.request
 from typing import TYPE_CHECKING
 
 import pytest
 
+from edgeproxy.control.output import silent_about_server_names
 from edgeproxy.control.serving import log_to
 from edgeproxy.errors import ConfigError
 from tests.helpers.log_bucket import LogBucket
@@ -350,3 +353,39 @@ def test_a_pipe_that_nobody_reads_does_not_keep_it_from_ending(
     os.close(reader)
 
     assert 0 == code
+
+
+def client_hello(server_name: bytes) -> bytes:
+    """The first bytes of a TLS client that asks for this name, of whatever bytes."""
+    context, sent = ssl.create_default_context(), ssl.MemoryBIO()
+    stand_in = "x" * len(server_name)
+    client = context.wrap_bio(ssl.MemoryBIO(), sent, server_hostname=stand_in)
+    with pytest.raises(ssl.SSLWantReadError):
+        client.do_handshake()
+    return sent.read().replace(stand_in.encode(), server_name)
+
+
+def test_a_server_name_that_is_not_ascii_leaves_no_traceback(run_edgeproxy: Callable[..., EdgeProxyProcess]) -> None:
+    """Otherwise clients could fill standard error."""
+    process = run_edgeproxy("run", "--target", "127.0.0.1:1", "--bind", "443=127.0.0.1:0", *FREE_PORTS)
+    with socket.create_connection(("127.0.0.1", process.listeners[443]), timeout=20) as client:
+        client.sendall(client_hello(b"caf\xc3\xa9-of-many-letters.test"))
+        while client.recv(100):
+            pass
+
+    assert 0 == process.stop()
+    assert [] == [message for message in process.messages if "Exception" in message or "Traceback" in message]
+
+
+def test_other_things_that_nobody_can_catch_are_still_said() -> None:
+    class Broken:
+        def __del__(self) -> None:
+            raise ValueError("not to be hidden")
+
+    said = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "unraisablehook", lambda unraisable: said.append(str(unraisable.exc_value)))
+        with silent_about_server_names():
+            Broken()
+
+    assert ["not to be hidden"] == said

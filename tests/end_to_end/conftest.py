@@ -26,10 +26,10 @@ class ProxyProcess:
     def __init__(self, process: EdgeProxyProcess) -> None:
         self.process = process
         self.pid = process.process.pid
-        self.port = process.listeners[80]
+        self.port = process.listeners.get(80) or process.listeners[443]
 
     async def connect(self, **options: Any) -> Conversation:
-        """A client connection to the listener on port 80."""
+        """A client connection to the listener."""
         return await connect("127.0.0.1", self.port, **options)
 
     async def status(self) -> int:
@@ -75,7 +75,9 @@ def start(run_edgeproxy: Callable[..., EdgeProxyProcess], tmp_path: Path) -> Cal
     async def run(configuration: str, *options: str, **settings: Any) -> ProxyProcess:
         path = tmp_path / "edgeproxy.yaml"
         path.write_text(configuration)
-        arguments = ("run", "-c", path, "--bind", "80=127.0.0.1:0", "--admin", "off", "--access-log", "off", *options)
+        port = 80 if "Port: 80\n" in configuration else 443
+        bind = ("--bind", f"{port}=127.0.0.1:0")
+        arguments = ("run", "-c", path, *bind, "--admin", "off", "--access-log", "off", *options)
         return ProxyProcess(await asyncio.to_thread(run_edgeproxy, *arguments, **settings))
 
     return run

@@ -433,6 +433,7 @@ async def test_all_requests_of_a_connection_have_its_trace_id(logged: Logged) ->
     assert 2 == len(set.union(*by_client.values()))
 
 
+@pytest.mark.conformance("access log lines, from a running proxy", "health checks have none", PAGE)
 async def test_health_checks_are_not_in_it(logged: Logged) -> None:
     async with behind(logged, answering(), time_scale=0.01) as (edgeproxy, _):
         await edgeproxy.healthy()

@@ -242,7 +242,7 @@ ANSWERS = {
         "close",
         group="app",
         has_target=True,
-        times="t t -1",
+        times="t -1 -1",
         rule="0",
         actions="forward",
     ),

@@ -155,6 +155,21 @@ def test_a_target_is_told_one_length(mode: str, lines: list[str]) -> None:
 
 
 @pytest.mark.conformance(
+    "Desync mitigation",
+    "requests are classified whether invalid headers are dropped or not",
+    "application-load-balancers",
+)
+@pytest.mark.parametrize("drops", [False, True])
+def test_headers_that_will_be_dropped_are_classified(drops: bool) -> None:
+    stage = Stage(drop_invalid_header_fields=drops)
+    send(stage, message(["GET / HTTP/1.1", "Host: a", "Content_Length: 5"]))
+    stage.target.answers("HTTP/1.1 200 OK", "Content-Length: 0")
+
+    assert VERDICTS["SuspiciousHeader"] == stage.record.verdict
+    assert drops is (b"Content_Length" not in stage.target.received)
+
+
+@pytest.mark.conformance(
     "Desync mitigation", "suspicious names are forwarded as they came", "load-balancer-access-logs", status="default"
 )
 def test_a_lookalike_is_forwarded_and_both_connections_end() -> None:

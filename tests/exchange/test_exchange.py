@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from edgeproxy.exchange.actions import FixedResponseAction
 from edgeproxy.exchange.exchange import CONTINUE
 from edgeproxy.exchange.outcome import Outcome
 from edgeproxy.exchange.phase import TargetPhase
-from edgeproxy.model.action import FixedResponseConfig, RedirectConfig
+from edgeproxy.model.action import Action, FixedResponseConfig, RedirectConfig
+from edgeproxy.model.condition import RuleCondition, SourceIpConfig
+from edgeproxy.model.rule import Rule
 from tests.helpers.exchange_ports import DATE, START, ScriptedClient, Stage
 
 GET = ("GET /a HTTP/1.1", "Host: a")
@@ -49,6 +54,30 @@ def test_a_request_goes_to_the_target_and_its_answer_to_the_client() -> None:
         record.received_bytes,
         record.sent_bytes,
     )
+
+
+def test_a_section_that_repeats_is_routed_by_everything_that_rules_look_at() -> None:
+    """The section remembers where it led last; another line, address or configuration may lead elsewhere."""
+
+    def fixed(status: int) -> FixedResponseAction:
+        return FixedResponseAction(str(status), FixedResponseConfig(status_code=str(status)))
+
+    def by(**config: Any) -> Rule:
+        answer = Action(type="fixed-response", fixed_response_config=FixedResponseConfig(status_code="200"))
+        return Rule(priority=1, conditions=(RuleCondition(**config),), actions=(answer,))
+
+    path = by(field="path-pattern", values=("/b",))
+    address = by(field="source-ip", source_ip_config=SourceIpConfig(values=("198.51.100.0/24",)))
+    stage = Stage(rules=[(path, fixed(201)), (address, fixed(202))], action=FixedResponseConfig(status_code="200"))
+    near, far = stage.client(), stage.client(source_ip="198.51.100.1")
+    seen = []
+    for client, line in ((near, "/a"), (near, "/a"), (near, "/a"), (far, "/a"), (far, "/b"), (near, "/a"), (far, "/a")):
+        client.sends(f"GET {line} HTTP/1.1", "Host: a")
+        seen.append(status(client))
+        client.took()
+    stage.context = Stage(action=FixedResponseConfig(status_code="204")).context
+    near.sends("GET /a HTTP/1.1", "Host: a")
+    assert [200, 200, 200, 202, 201, 200, 202, 204] == [*seen, status(near)]
 
 
 def test_connections_are_used_again() -> None:
@@ -351,6 +380,12 @@ REFUSALS = [
 
 @pytest.mark.conformance(
     "refused requests", "TRACE, a missing Host, an odd coding, too many addresses", "load-balancer-troubleshooting"
+)
+@pytest.mark.conformance(
+    "refused requests", "CONNECT is a 405 and never a tunnel", "load-balancer-troubleshooting", status="default"
+)
+@pytest.mark.conformance(
+    "refused requests", "a path that climbs above the root is a 400", "load-balancer-troubleshooting", status="default"
 )
 @pytest.mark.parametrize(("lines", "expected", "ending"), REFUSALS)
 def test_some_requests_are_refused_before_any_rule_is_asked(lines: tuple[str, ...], expected: int, ending: str) -> None:

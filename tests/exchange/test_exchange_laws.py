@@ -269,6 +269,7 @@ def test_the_walks_reach_every_kind_of_ending() -> None:
         Outcome.TOO_MANY_ADDRESSES,
         Outcome.CODING_REFUSED,
         Outcome.VERSION_REFUSED,
+        Outcome.SEVERAL_HOSTS,
         Outcome.DEREGISTERED,
     }
 

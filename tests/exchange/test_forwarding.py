@@ -284,7 +284,7 @@ def test_headers_for_this_hop_are_not_forwarded(line: str) -> None:
 
 @pytest.mark.conformance(
     "hop-by-hop headers",
-    "Keep-Alive and Proxy-Connection are dropped; TE, Trailer and Proxy-Authorization pass",
+    "Keep-Alive and Proxy-Connection are dropped; TE, Trailer, Proxy-Authorization, Via, Forwarded, Date pass",
     "how-elastic-load-balancing-works",
     status="default",
 )
@@ -298,6 +298,8 @@ def test_headers_for_this_hop_are_not_forwarded(line: str) -> None:
         ("Proxy-Authorization: Basic eDp5", True),
         ("Accept-Encoding: gzip", True),
         ("Forwarded: for=1.2.3.4", True),
+        ("Via: 1.1 elsewhere", True),
+        ("Date: Sun, 22 Nov 2026 10:00:00 GMT", True),
     ],
 )
 def test_other_hop_by_hop_headers_follow_nginx(line: str, passes: bool) -> None:

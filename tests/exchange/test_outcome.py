@@ -17,7 +17,17 @@ def test_every_outcome_that_the_load_balancer_decides_has_a_status() -> None:
 @pytest.mark.parametrize(
     ("status", "outcomes"),
     [
-        (400, {Outcome.BAD_REQUEST, Outcome.DESYNC_BLOCKED, Outcome.CLIENT_LEFT_SENDING}),
+        (
+            400,
+            {
+                Outcome.BAD_REQUEST,
+                Outcome.HOST_MISSING,
+                Outcome.SEVERAL_HOSTS,
+                Outcome.PATH_REFUSED,
+                Outcome.DESYNC_BLOCKED,
+                Outcome.CLIENT_LEFT_SENDING,
+            },
+        ),
         (405, {Outcome.METHOD_REFUSED}),
         (408, {Outcome.CLIENT_SILENT}),
         (460, {Outcome.CLIENT_LEFT}),

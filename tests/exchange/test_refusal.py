@@ -28,7 +28,8 @@ def head(line: str, *lines: str) -> RequestHead:
     [
         ("GET / HTTP/1.1", ["Host: a"], None),
         ("GET / HTTP/1.0", [], None),
-        ("GET / HTTP/1.1", [], Outcome.BAD_REQUEST),
+        ("GET / HTTP/1.1", [], Outcome.HOST_MISSING),
+        ("GET / HTTP/1.1", ["Host:"], Outcome.HOST_MISSING),
         ("TRACE / HTTP/1.1", ["Host: a"], Outcome.METHOD_REFUSED),
         ("POST / HTTP/1.1", ["Host: a", "Transfer-Encoding: gzip, chunked"], Outcome.CODING_REFUSED),
         ("GET / HTTP/1.1", ["Host: a", f"X-Forwarded-For: {', '.join(['10.0.0.1'] * 30)}"], None),
@@ -37,7 +38,7 @@ def head(line: str, *lines: str) -> RequestHead:
             ["Host: a", f"X-Forwarded-For: {', '.join(['10.0.0.1'] * 31)}"],
             Outcome.TOO_MANY_ADDRESSES,
         ),
-        ("GET / HTTP/1.1", ["Host: a", "Host: b"], Outcome.BAD_REQUEST),
+        ("GET / HTTP/1.1", ["Host: a", "Host: b"], Outcome.SEVERAL_HOSTS),
         ("GET / HTTP/1.1", ["Host: a", "X: \0"], Outcome.DESYNC_BLOCKED),
         ("POST / HTTP/1.1", ["Host: a", "Transfer-Encoding: xchunked"], Outcome.DESYNC_BLOCKED),
     ],

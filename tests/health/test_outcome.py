@@ -6,12 +6,14 @@ import pytest
 
 from edgeproxy.health.outcome import (
     FAILED,
+    GRPC_STATUS_MISSING,
     INTERNAL_ERROR,
     PASSED,
     TIMED_OUT,
     CheckKind,
     CheckResult,
     description_of,
+    grpc_status_mismatch,
     log_reason,
     name_not_resolved,
     response_code_mismatch,
@@ -32,6 +34,12 @@ from edgeproxy.health.outcome import (
             "Target.ResponseCodeMismatch",
             "Health checks failed with these codes: [301]",
         ),
+        (
+            grpc_status_mismatch(14),
+            "Target.ResponseCodeMismatch",
+            "Health checks failed with these codes: [14]",
+        ),
+        (GRPC_STATUS_MISSING, "Target.FailedHealthChecks", "Health checks failed"),
         (TIMED_OUT, "Target.Timeout", "Request timed out"),
         (FAILED, "Target.FailedHealthChecks", "Health checks failed"),
         (INTERNAL_ERROR, "Elb.InternalError", "Health checks failed due to an internal error"),

@@ -80,6 +80,11 @@ class RecordingLedger:
     def __init__(self) -> None:
         self.records: list[ExchangeRecord] = []
         self.tunnels: list[ExchangeRecord] = []
+        self.calls: list[ExchangeRecord] = []
+
+    def count_grpc(self, record: ExchangeRecord) -> None:
+        assert record not in self.records, "counted behind the end"
+        self.calls.append(record)
 
     def open_tunnel(self, record: ExchangeRecord) -> None:
         assert record not in self.tunnels, "a tunnel was opened twice"
@@ -245,6 +250,8 @@ class ScriptedClient(_ScriptedPort):
 
 class ScriptedTarget(_ScriptedPort):
     """A connection to a target; implements `TargetPort`. Its events end each exchange with "release" or "abort"."""
+
+    is_stream = False
 
     def __init__(self, stage: Stage, exchange: Exchange) -> None:
         super().__init__()

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import ssl
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import trustme
 
 from edgeproxy.control.certificate_locator import FileCertificateLocator
+from tests.helpers.proxies import running
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from tests.helpers.proxies import RunningProxy
 
 CA = trustme.CA()
 POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
@@ -41,3 +46,10 @@ def trusting(*, newest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> ssl.SSLConte
     context.maximum_version = newest
     CA.configure_trust(context)
     return context
+
+
+@contextlib.asynccontextmanager
+async def running_tls(text: str, folder: Path, **options: Any) -> AsyncIterator[RunningProxy]:
+    """A proxy whose listener on port 80 is an HTTPS listener on 443 instead; options as for `running`."""
+    async with running(over_tls(text, folder), certificates=locator(folder), **options) as edgeproxy:
+        yield edgeproxy

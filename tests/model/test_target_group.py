@@ -29,7 +29,22 @@ def test_defaults() -> None:
         made.unhealthy_threshold_count,
         made.effective_health_check_path,
         made.health_check_port,
-        made.matcher.http_code,
+        made.effective_matcher.http_code,
+    )
+
+
+@pytest.mark.conformance("Health check settings", "defaults of HTTP2 groups are those of HTTP1", page)
+def test_defaults_of_http2_groups() -> None:
+    made = group(protocol_version="HTTP2")
+    assert ("/", Matcher(http_code="200")) == (made.effective_health_check_path, made.effective_matcher)
+
+
+@pytest.mark.conformance("Health check settings", "GRPC: /AWS.ALB/healthcheck, and 12 is healthy", page)
+def test_defaults_of_grpc_groups() -> None:
+    made = group(protocol_version="GRPC")
+    assert ("/AWS.ALB/healthcheck", Matcher(grpc_code="12")) == (
+        made.effective_health_check_path,
+        made.effective_matcher,
     )
 
 
@@ -161,9 +176,22 @@ def test_a_matchers_errors_say_where(refusals: Read) -> None:
 def test_the_kind_fits_the_protocol_version(refusals: Read) -> None:
     expected = [("Matcher.HttpCode", "Health check matcher HTTP code cannot be empty")]
     assert expected == refusals(lambda: group(matcher=Matcher(grpc_code="0")))
+    assert expected == refusals(lambda: group(protocol_version="HTTP2", matcher=Matcher(grpc_code="0")))
+
+
+@pytest.mark.conformance("Matcher", "GRPC groups need GrpcCode", "observed error text")
+def test_grpc_groups_need_the_other_kind(refusals: Read) -> None:
+    expected = [("Matcher.GrpcCode", "Health check matcher GRPC code can not be empty")]
+    assert expected == refusals(lambda: group(protocol_version="GRPC", matcher=Matcher(http_code="200")))
+    group(protocol_version="GRPC", matcher=Matcher(grpc_code="0-99"))
 
 
 @pytest.mark.conformance("Target groups", "a lambda group has no port", "observed error text")
 def test_lambda_groups_have_no_port(refusals: Read) -> None:
     found = [reason for _, reason in refusals(lambda: group(target_type="lambda"))]
     assert "Port cannot be specified for target groups with target type 'lambda'" in found
+
+
+def test_lambda_groups_have_no_protocol_version(refusals: Read) -> None:
+    found = [reason for _, reason in refusals(lambda: group(target_type="lambda", protocol_version="HTTP2"))]
+    assert "Protocol version cannot be specified for target groups with target type 'lambda'" in found

@@ -9,7 +9,7 @@ import pytest
 
 from edgeproxy.model import unsupported
 from edgeproxy.model.action import Action
-from edgeproxy.model.target_group import Matcher, TargetGroup
+from edgeproxy.model.target_group import TargetGroup
 
 Refusals = list[tuple[str, str]]
 Read = Callable[[Callable[[], Any]], Refusals]
@@ -19,14 +19,6 @@ Read = Callable[[Callable[[], Any]], Refusals]
     ("make", "expected"),
     [
         (lambda: TargetGroup(name="a", target_type="lambda"), "Target type 'lambda' is not supported yet"),
-        (
-            lambda: TargetGroup(name="a", port=1, protocol_version="HTTP2"),
-            "Protocol version 'HTTP2' is not supported yet",
-        ),
-        (
-            lambda: TargetGroup(name="a", port=1, protocol_version="GRPC", matcher=Matcher(grpc_code="12")),
-            "Protocol version 'GRPC' is not supported yet",
-        ),
         (
             lambda: Action(type="authenticate-oidc"),  # type: ignore[arg-type]
             "Logging users in with OIDC (authenticate-oidc) is not supported yet",

@@ -223,6 +223,14 @@ def test_a_size_line_that_never_ends_is_refused() -> None:
         reader.feed(b"1")
 
 
+@pytest.mark.conformance(
+    "request bodies", "trailers of HTTP/1.1 go no further", "load-balancer-target-groups", status="default"
+)
+def test_trailers_are_read_and_dropped() -> None:
+    """Neither payload nor the next message; the same reader serves responses."""
+    assert (b"a", b"next") == read([b"1\r\na\r\n0\r\nX-Sum: x\r\nContent-Length: 9\r\n\r\nnext"])
+
+
 def test_the_trailers_together_have_a_limit() -> None:
     with pytest.raises(ProtocolError, match="trailer section is longer than 4096 bytes"):
         read([b"0\r\n" + b"A: bcd\r\n" * MAX_CHUNK_LINE])

@@ -132,7 +132,7 @@ def test_the_host_is_the_authority(fields: Fields, lines: list[str]) -> None:
 
 def test_a_connect_is_handed_on_to_be_refused() -> None:
     head = request([(":method", "CONNECT"), (":authority", "x:443")])
-    assert ("CONNECT", "x:443") == (head.method, head.target)
+    assert ("CONNECT", "x:443") == (head.method, head.authority)
 
 
 def size_of(fields: Fields) -> int:

@@ -53,6 +53,21 @@ def test_a_head_and_its_body_leave_in_one_write() -> None:
     assert [(HEADERS, 4), (DATA, 1)] == [(each.kind, each.flags) for each in server.written()]
 
 
+def test_a_whole_response_takes_from_the_connections_window() -> None:
+    """Whichever way it leaves: what is counted wrongly shows when the window is used up."""
+    server = greeted_server()
+    server.feed(headers(1, GET), headers(3, GET), headers(5, GET))
+    server.codec.send_head(1, OK, b"x" * 16_000, end_stream=True)
+    server.codec.send_head(3, OK, b"x" * 16_000, end_stream=True)
+    server.written()
+    server.codec.send_head(5, OK, b"", end_stream=False)
+    server.codec.send_data(5, b"x" * 40_000, end_stream=True)
+    assert 65_535 - 32_000 == sum(
+        size for _, size, _ in sizes([each for each in server.written() if each.kind == DATA])
+    )
+    assert {5: 40_000 - (65_535 - 32_000)} == server.codec.waiting
+
+
 def test_a_head_without_a_body_ends_the_stream_itself() -> None:
     server = greeted_server()
     server.feed(headers(1, GET))
@@ -212,6 +227,17 @@ def test_whoever_sends_is_told_to_wait_and_when_to_go_on() -> None:
     server.feed(window_update(1, 1))
     assert [] == server.told()
     assert codec.send_data(1, b"x", end_stream=False)
+
+
+def test_whoever_was_told_to_wait_waits_until_told_whatever_else_is_sent_meanwhile() -> None:
+    """Between the marks nothing is said; what was on its way may still be sent there."""
+    server = asked(1, settings=((INITIAL_WINDOW, 0),))
+    codec = server.codec
+    assert not codec.send_data(1, bytes(HIGH_WATER + 1), end_stream=False)
+    server.feed(window_update(1, LOW_WATER // 2))
+    assert not codec.send_data(1, b"x", end_stream=False)
+    server.feed(window_update(1, LOW_WATER // 2 + 2))
+    assert [("drained", 1)] == server.told()
 
 
 def test_nobody_is_told_to_go_on_behind_the_end() -> None:

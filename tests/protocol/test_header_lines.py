@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from edgeproxy.protocol.header_lines import (
     MAX_KNOWN_LINE_SIZE,
     MAX_KNOWN_LINES,
+    MAX_KNOWN_NAME_SIZE,
+    MAX_KNOWN_NAMES,
     KnownLines,
     UnusualLineError,
     read_lines,
@@ -95,6 +97,30 @@ def test_a_name_is_a_token_and_nothing_else(name: str) -> None:
     assert is_token
     plain = name.partition(":")[0]
     assert (plain.lower(), re.fullmatch(r"[-A-Za-z0-9]+", plain) is None) == (lower, is_special)
+
+
+@given(st.text(st.characters(max_codepoint=0xFF), max_size=8), st.sampled_from(["X", "Host", "a_b"]))
+def test_a_line_is_judged_alike_whether_its_name_was_seen_before_or_not(value: str, name: str) -> None:
+    """A known name is a shortcut past the expression."""
+    fresh, warm = (KnownLines(SPECIAL, marks_invalid_names=True) for _ in range(2))
+    read_lines(f"{name}: seen\r\n", warm)
+    for line in (f"{name}:{value}", f"{name}{value}", name):
+        outcomes: list[object] = []
+        for known in (fresh, warm):
+            try:
+                outcomes.append(known[line])
+            except UnusualLineError:
+                outcomes.append("unusual")
+        assert outcomes[0] == outcomes[1]
+
+
+def test_names_are_remembered_within_bounds() -> None:
+    known = KnownLines(SPECIAL)
+    for number in range(2 * MAX_KNOWN_NAMES):
+        read_lines(f"X-{number}: y\r\n", known)
+    read_lines(f"{'x' * (MAX_KNOWN_NAME_SIZE + 1)}: y\r\n", known)
+    assert len(known._names) <= MAX_KNOWN_NAMES
+    assert max(map(len, known._names)) <= MAX_KNOWN_NAME_SIZE
 
 
 def test_what_is_remembered_is_bounded_in_number(known: KnownLines) -> None:

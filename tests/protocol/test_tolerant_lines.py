@@ -273,9 +273,25 @@ def test_the_preface_of_http2_is_refused_for_its_target() -> None:
     assert (400, "") == refusal_of("PRI * HTTP/2.0")
 
 
+@pytest.mark.conformance("Request line", "OPTIONS * is a 400", "load-balancer-troubleshooting", status="default")
+def test_the_asterisk_form_is_refused() -> None:
+    assert (400, "") == refusal_of("OPTIONS * HTTP/1.1")
+
+
+@pytest.mark.conformance(
+    "Request line", "bytes from 0x80 on are compliant and pass as they came", "load-balancer-access-logs"
+)
+def test_bytes_that_are_not_ascii_pass() -> None:
+    head = request_line("GET /caf\xc3\xa9?\xff HTTP/1.1")
+
+    assert ("/caf\xc3\xa9?\xff", None) == (head.target, head.verdict)
+
+
 def test_connect_passes_with_its_authority() -> None:
     """Whether it is served is not for the codec to say."""
-    assert "a:443" == request_line("CONNECT a:443 HTTP/1.1").target
+    head = request_line("CONNECT a:443 HTTP/1.1")
+
+    assert ("a:443", "-") == (head.authority, head.target)
 
 
 @pytest.mark.conformance("Request line", "longer than 16 K is answered with 414", "load-balancer-limits")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeproxy.rules.table import RoutingTable
+from edgeproxy.rules.table import MAX_KNOWN, MAX_KNOWN_CANDIDATES, MAX_KNOWN_SIZE, RoutingTable
 from edgeproxy.rules.wildcard import has_control
 
 if TYPE_CHECKING:
@@ -261,6 +261,62 @@ def test_table_agrees_with_asking_every_rule_in_turn(
     assert expected == table.match(request)
     answering = [verdict.rule for verdict in table.explain(request) if verdict.answers]
     assert [expected] == [None if found is None else found.priority - 1 for found in answering]
+
+
+ADDRESSES = ["192.0.2.1", "198.51.100.1"]
+
+
+@given(
+    rules=RULES,
+    requests=st.lists(
+        st.tuples(*map(st.sampled_from, (PATHS, HOSTS, ["GET", "POST"], ADDRESSES))), min_size=2, max_size=12
+    ),
+)
+def test_what_a_table_remembers_of_some_requests_never_changes_its_answer_to_others(
+    *,
+    condition: Conditions,
+    regex: Conditions,
+    rule: Rules,
+    request_for: Requests,
+    rules: list[dict[str, tuple[str, ...]]],
+    requests: list[tuple[str, str, str, str]],
+) -> None:
+    """Half of the rules ask for an address, so that every lasting fact decides something."""
+
+    def make(field: str, values: tuple[str, ...]) -> RuleCondition:
+        if values[0].startswith("~"):
+            return regex(field, *(value[1:] for value in values))
+        return condition(field, *values)
+
+    built = []
+    for number, conditions in enumerate(rules):
+        if number % 2:
+            made = [make(field, values) for field, values in conditions.items() if field != "path-pattern"]
+            made.append(condition("source-ip", "192.0.2.0/24"))
+        else:
+            made = [make(field, values) for field, values in conditions.items()]
+        built.append((rule(number + 1, *made), number))
+    table: RoutingTable[int | None] = RoutingTable.build(built, default=None)
+    for path, host, method, address in requests:
+        request = request_for(path, host=host, method=method, source_ip=address)
+        assert RoutingTable.build(built, default=None).match(request) == table.match(request)
+
+
+def test_what_a_table_remembers_is_bounded(condition: Conditions, rule: Rules, request_for: Requests) -> None:
+    many = [
+        (rule(number + 1, condition("host-header", "*.com"), condition("path-pattern", f"*{number}")), number)
+        for number in range(64)
+    ]
+    table: RoutingTable[int | None] = RoutingTable.build(many, default=None)
+    for number in range(2 * MAX_KNOWN_CANDIDATES // 64):
+        table.match(request_for("/", host=f"{number}.example.com"))
+        assert sum(map(len, table._known.values())) <= MAX_KNOWN_CANDIDATES
+    few: RoutingTable[int | None] = RoutingTable.build(many[:1], default=None)
+    for number in range(MAX_KNOWN + 1):
+        few.match(request_for("/", host=f"{number}.example.com"))
+    assert len(few._known) <= MAX_KNOWN
+    few.match(request_for("/", host="x" * (MAX_KNOWN_SIZE + 1)))
+    assert all(len(host) <= MAX_KNOWN_SIZE for _, host in few._known)
 
 
 def test_repr_tells_an_operator_its_size(condition: Conditions, rule: Rules) -> None:

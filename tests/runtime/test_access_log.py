@@ -54,6 +54,24 @@ def fields(text: str) -> list[str]:
     return re.findall(r'"[^"]*"|[^ "]+', text[:-1])
 
 
+def test_a_section_that_repeats_is_logged_with_the_line_the_version_and_the_listener_of_each_request() -> None:
+    """The section remembers what was written of its last request; another line or listener writes something else."""
+    plain = LineFormat(load_balancer="app/demo/98e3a879de9d6b42", dns_name=DNS_NAME, protocol="HTTP", port=80)
+    secure = LineFormat(load_balancer="app/demo/98e3a879de9d6b42", dns_name=DNS_NAME, protocol="HTTPS", port=443)
+    stage = Stage(action=FixedResponseConfig(status_code="200"))
+    client = stage.client()
+    party = SimpleNamespace(label="-", tls_facts=None, trace_id=TID, node_address="198.51.100.60")
+    cast("Any", client).log_part = connection_part(cast("ClientConnection", party))
+    a, b, a_by_keep_alive = "GET {}/a HTTP/1.1", "GET {}/b HTTP/1.1", "GET {}/a HTTP/1.0"
+    asked = [(a, plain)] * 3 + [(b, plain), (b, secure), (a, secure), (a, plain), (a_by_keep_alive, plain), (a, plain)]
+    written = []
+    for line, line_format in asked:
+        client.sends(line.format(""), "Host: a", "Connection: keep-alive")
+        written.append(fields(line_format.render(stage.ledger.records[-1], START, EPOCH - START))[12])
+    urls = {plain: "http://a:80", secure: "https://a:443"}
+    assert [f'"{line.format(urls[line_format])}"' for line, line_format in asked] == written
+
+
 # ---- whole lines
 
 
@@ -184,6 +202,16 @@ def _left_while_sending(stage: Stage) -> None:
     stage.client().sends("POST / HTTP/1.1", "Host: a", "Content-Length: 9").leaves()
 
 
+def _malformed_body(stage: Stage) -> None:
+    client = stage.client().sends("POST / HTTP/1.1", "Host: a", "Transfer-Encoding: chunked")
+    stage.now += 0.5
+    client.sends_bytes("nonsense\r\n")
+
+
+def _stalled(stage: Stage) -> None:
+    stage.client().sends("POST / HTTP/1.1", "Host: a", "Content-Length: 9").waits(60)
+
+
 def _truncated(stage: Stage) -> None:
     stage.client().sends(*GET)
     stage.now += 0.5
@@ -205,6 +233,8 @@ SHAPES = [
     (_no_target, "-", "-1 -1 -1", "503", "-", GROUP_ARN, "0", "forward"),
     (_left_while_connecting, "10.0.2.37:8080", "-1 -1 -1", "460", "-", GROUP_ARN, "0", "forward"),
     (_left_while_sending, "10.0.2.37:8080", "-1 -1 -1", "400", "-", GROUP_ARN, "0", "forward"),
+    (_malformed_body, "10.0.2.37:8080", "-1 -1 -1", "400", "-", GROUP_ARN, "0", "forward"),
+    (_stalled, "10.0.2.37:8080", "0.000 -1 -1", "408", "-", GROUP_ARN, "0", "forward"),
     (_truncated, "10.0.2.37:8080", "0.000 0.500 0.000", "200", "200", GROUP_ARN, "0", "forward"),
     (_refused, "-", "-1 -1 -1", "405", "-", "-", "-", "-"),
 ]
@@ -233,6 +263,16 @@ def test_each_outcome_has_its_shape(
 
 
 # ---- single fields
+
+
+@pytest.mark.conformance(
+    "access log fields", "a CONNECT names a host and no path", "load-balancer-access-logs", status="default"
+)
+def test_the_authority_of_a_connect_is_its_host() -> None:
+    stage = Stage()
+    stage.client().sends("CONNECT a.test:443 HTTP/1.1", "Host: b.test")
+
+    assert '"CONNECT http://a.test:80- HTTP/1.1"' == fields(line(stage, now=0.0))[12]
 
 
 @pytest.mark.conformance("access log fields", "IPv6 targets", "load-balancer-access-logs", status="default")
@@ -315,6 +355,7 @@ def test_unsafe_characters_become_hex(text: str, escaped: str) -> None:
     assert escaped == escape(text)
 
 
+@pytest.mark.conformance("access log fields", "6 to 8 are seconds with three decimals", "load-balancer-access-logs")
 @pytest.mark.parametrize(
     ("duration", "text"),
     [(0.0, "0.000"), (0.0019, "0.001"), (0.9999999, "0.999"), (1.0, "1.000"), (61.25, "61.250"), (-0.001, "0.000")],
@@ -323,6 +364,9 @@ def test_durations_have_three_decimals_and_are_never_negative(duration: float, t
     assert text == seconds(duration)
 
 
+@pytest.mark.conformance(
+    "access log fields", "2 has six decimals, 22 milliseconds and three zeros", "load-balancer-access-logs"
+)
 @given(st.floats(min_value=0, max_value=3.0), st.floats(min_value=0, max_value=100))
 def test_times_are_well_formed_at_every_fraction(arrived: float, duration: float) -> None:
     stage = Stage()

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from edgeproxy.exchange.actions import FixedResponseAction, ForwardAction, RedirectAction
+from edgeproxy.exchange.actions import FixedResponseAction, ForwardAction, RedirectAction, VersionedForwardAction
 from edgeproxy.exchange.transforming import TransformingAction
 from edgeproxy.runtime.clock import Clock
 from edgeproxy.runtime.compiled import Compiler, rules_that_can_match
 from edgeproxy.runtime.log_outlets import LogOutlets
 from edgeproxy.runtime.metrics import Metrics
 from edgeproxy.runtime.request_ring import ListenerPlace
-from edgeproxy.runtime.target_pool import TargetPools
+from edgeproxy.runtime.target_pools import TargetPools
 from tests.helpers.proxies import answering_itself, forwarding_to, topology
 
 if TYPE_CHECKING:
@@ -43,6 +43,9 @@ TargetGroups:
 """
 
 
+HTTPS_443 = "Port: 443\n        Protocol: HTTPS\n        Certificates: [{CertificateArn: dev}]"
+
+
 @pytest.fixture
 def compiler() -> Compiler:
     clock = Clock()
@@ -59,6 +62,16 @@ def compiler() -> Compiler:
 def default_of(compiler: Compiler, text: str) -> CompiledAction:
     compiled = compiler.compile(topology(text), {})
     return compiled.listeners["dev", 80].context.routing._default.answer
+
+
+def test_only_rules_with_other_versions_than_http1_look_at_the_version(compiler: Compiler) -> None:
+    plain = WEIGHTED.replace("Port: 80\n        Protocol: HTTP", HTTPS_443)
+    mixed = plain.replace("{Name: green, Protocol: HTTP,", "{Name: green, Protocol: HTTP, ProtocolVersion: GRPC,")
+    found = [
+        type(compiler.compile(topology(text), {}).listeners["dev", 443].context.routing._default.answer)
+        for text in (plain, mixed)
+    ]
+    assert [ForwardAction, VersionedForwardAction] == found
 
 
 def test_each_action_has_its_compiled_form(compiler: Compiler) -> None:

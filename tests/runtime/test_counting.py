@@ -303,3 +303,15 @@ async def test_connections_of_both_sides_are_one_number() -> None:
 
     assert 'aws_applicationelb_active_connection_count{load_balancer="dev"} 2.0' in lines
     assert 'aws_applicationelb_new_connection_count_total{load_balancer="dev"} 2.0' in lines
+
+
+@pytest.mark.conformance("metrics", "health checks are not counted", PAGE)
+async def test_health_checks_add_to_nothing() -> None:
+    async with (
+        ScriptedTarget(answering()) as target,
+        running(configuration(target.port), time_scale=0.01) as edgeproxy,
+    ):
+        await edgeproxy.healthy()
+
+        assert {} == counted(edgeproxy)
+        assert 0 == edgeproxy.proxy.metrics.load_balancers["dev"].new_target_connections

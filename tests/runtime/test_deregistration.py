@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edgeproxy.model.target import TargetHealthState
-from edgeproxy.runtime.target_pool import TargetPools
+from edgeproxy.runtime.target_pools import TargetPools
 from tests.helpers.conversation import request
 from tests.helpers.proxies import RunningProxy, forwarding_to, running
 from tests.helpers.targets import ScriptedTarget, answering, gated, saying, silent

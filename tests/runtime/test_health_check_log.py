@@ -25,7 +25,9 @@ from tests.helpers.wait import until
 PAGE = "load-balancer-health-check-logs"
 
 
-def line(result: CheckResult, status: int = 0, *, protocol: str = "HTTP", latency: float = 0.019584011) -> str:
+def line(
+    result: CheckResult, status: int | None = None, *, protocol: str = "HTTP", latency: float = 0.019584011
+) -> str:
     return render(
         CheckRecord(
             protocol=protocol,
@@ -56,10 +58,10 @@ def test_a_pass_is_the_documented_line() -> None:
         (response_code_mismatch(502), 502, "FAIL 502 TargetError"),
         (response_code_mismatch(404), 404, "FAIL 404 ResponseCodeMismatch"),
         (response_code_mismatch(301), 301, "FAIL 301 ResponseCodeMismatch"),
-        (TIMED_OUT, 0, "FAIL - TimedOut"),
-        (FAILED, 0, "FAIL - ConnectionReset"),
-        (name_not_resolved("a"), 0, "FAIL - ConnectionReset"),
-        (INTERNAL_ERROR, 0, "FAIL - InternalError"),
+        (TIMED_OUT, None, "FAIL - TimedOut"),
+        (FAILED, None, "FAIL - ConnectionReset"),
+        (name_not_resolved("a"), None, "FAIL - ConnectionReset"),
+        (INTERNAL_ERROR, None, "FAIL - InternalError"),
     ],
 )
 def test_a_failure_has_its_reason(result: CheckResult, status: int, expected: str) -> None:
@@ -75,7 +77,7 @@ def shape(port: int, found: str) -> re.Pattern[str]:
     return re.compile(rf"http {moment} 127\.0\.0\.1:{port} app {found} app/dev/[0-9a-f]{{16}} 127\.0\.0\.1")
 
 
-async def test_every_check_writes_a_line() -> None:
+async def test_every_check_writes_a_line_with_a_fine_latency() -> None:
     stream = io.StringIO()
     log = AccessLog(stream)
     async with (
@@ -90,4 +92,5 @@ async def test_every_check_writes_a_line() -> None:
     passed, failed = shape(fit.port, "PASS 200 -"), shape(unfit.port, "FAIL 503 TargetError")
     assert 1 <= len([each for each in lines if passed.fullmatch(each)])
     assert 2 <= len([each for each in lines if failed.fullmatch(each)])
+    assert any(not each.split()[2].endswith("000000") for each in lines), "latencies are finer than milliseconds"
     assert [] == [each for each in lines if not passed.fullmatch(each) and not failed.fullmatch(each)]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from edgeproxy.errors import BindError
+from edgeproxy.runtime.client_connection import ClientConnection
 from edgeproxy.runtime.listener import BACKLOG
 from edgeproxy.runtime.proxy import Bind, EdgeProxy
 from tests.helpers.conversation import connect
@@ -94,3 +95,24 @@ async def test_a_repr_tells_an_operator_what_it_is() -> None:
         (listener,) = edgeproxy.proxy._listeners.values()
 
         assert f"<ListenerSocket HTTP:80 at [('127.0.0.1', {edgeproxy.port()})] connections=0>" == repr(listener)
+
+
+async def test_one_connections_mistake_keeps_no_other_from_its_deadline(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    check = ClientConnection.check
+
+    def failing(connection: ClientConnection, now: float, idle_timeout: float) -> None:
+        if connection.source_port == broken:
+            raise RuntimeError("a mistake")
+        check(connection, now, idle_timeout)
+
+    async with running(answering_itself()) as edgeproxy:
+        first, second = await edgeproxy.connect(), await edgeproxy.connect()
+        broken = first.local_address[1]
+        monkeypatch.setattr(ClientConnection, "check", failing)
+        assert b"" == await second.read_to_end()
+        assert not first.transport.is_closing()
+        monkeypatch.undo()
+
+    assert "could not be checked" in caplog.text

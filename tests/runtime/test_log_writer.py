@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
+import logging
 import os
 import threading
 from typing import TYPE_CHECKING
@@ -100,6 +102,50 @@ def test_a_stream_that_fails_does_not_stop_the_log(error: Exception) -> None:
     log.close()
 
     assert (1, "kept\n") == (log.dropped, stream.getvalue())
+
+
+def test_lines_that_are_lost_are_not_lost_in_silence(caplog: pytest.LogCaptureFixture) -> None:
+    """Once when it begins, with the reason, and once when it is over."""
+
+    class FullDisk(io.StringIO):
+        is_full = True
+
+        def write(self, text: str) -> int:
+            if self.is_full:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return super().write(text)
+
+    stream = FullDisk()
+    log = AccessLog(stream, words="connection log")
+    caplog.set_level(logging.INFO)
+    for is_full in (True, True, False, False):
+        stream.is_full = is_full
+        log.write("a line\n")
+        assert log.deliver().wait(10)
+        log.flush()
+    log.close()
+
+    assert [
+        "The connection log cannot be written: No space left on device. Serving goes on; its lines are lost.",
+        "The connection log is written again; 2 lines were lost.",
+    ] == caplog.messages
+
+
+def test_a_reader_that_is_too_slow_is_named(
+    pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(log_writer, "MAX_WAITING_BLOCKS", 1)
+    reader, writer = pipe
+    log = AccessLog(Descriptor(writer))
+    for _ in range(3):
+        log.write("x" * 200_000 + "\n")
+        log.flush()
+    os.close(reader)
+    log.close()
+
+    assert (
+        "The access log cannot be written: what it is written to takes too long. Serving goes on; its lines are lost."
+    ) == caplog.messages[0]
 
 
 def test_delivery_is_told_when_it_is_done() -> None:

@@ -230,7 +230,7 @@ async def test_what_is_known_of_a_connection(listening: Listening) -> None:
     tls = transport.get_extra_info("ssl_object")
     facts = listening.tls.describe(tls)
 
-    assert ("http/1.1", "http/1.1") == (
+    assert ("h2", "h2") == (
         tls.selected_alpn_protocol(),
         writer.get_extra_info("ssl_object").selected_alpn_protocol(),
     )

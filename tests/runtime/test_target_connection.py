@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from edgeproxy.runtime.target_connection import TargetConnection
 from tests.helpers.conversation import request
 from tests.helpers.proxies import RunningProxy, forwarding_to, running
 from tests.helpers.targets import (
@@ -28,7 +29,6 @@ from tests.helpers.wait import until
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from edgeproxy.runtime.target_connection import TargetConnection
     from tests.helpers.conversation import Conversation
 
 pytestmark = pytest.mark.both_loops
@@ -306,6 +306,7 @@ def narrow(edgeproxy: RunningProxy) -> TargetConnection:
     """The only connection to a target, made so narrow that what the target does not read stays in the proxy."""
     (pool,) = edgeproxy.proxy._pools._pools.values()
     (connection,) = pool.connections
+    assert isinstance(connection, TargetConnection)
     assert connection._transport is not None
     connection._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
     connection._transport.set_write_buffer_limits(high=0)

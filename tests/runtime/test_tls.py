@@ -224,14 +224,33 @@ def test_tls13_takes_the_ecdsa_certificate_of_a_pair(folder: Folder) -> None:
 # --- the handshake ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.conformance(
-    "Handshake", "http/1.1 is agreed on where the client offers it", "API reference, LoadBalancerAttribute"
+@pytest.mark.parametrize(
+    ("offered", "with_h2", "without_h2"),
+    [
+        (["h2"], "h2", None),
+        (["h2", "http/1.1"], "h2", "http/1.1"),
+        (["http/1.1", "h2"], "h2", "http/1.1"),
+        (["grpc-exp", "h2"], "h2", None),
+        (["http/1.1"], "http/1.1", "http/1.1"),
+        (["grpc-exp"], None, None),
+        ([], None, None),
+    ],
 )
-def test_alpn_agrees_on_http11(folder: Folder) -> None:
+@pytest.mark.conformance(
+    "Handshake",
+    "h2 wins wherever the client offers it, unless routing.http2.enabled is false",
+    "load-balancer-listeners",
+)
+def test_alpn_outcomes(folder: Folder, offered: list[str], with_h2: str | None, without_h2: str | None) -> None:
     context = client_context()
-    context.set_alpn_protocols(["h2", "http/1.1"])
-    client = Client(folder.tls(folder.put("default", "d.test")), context=context)
-    assert "http/1.1" == client.client.selected_alpn_protocol()
+    if offered:
+        context.set_alpn_protocols(offered)
+    made = listener(folder.put("default", "d.test"))
+    chosen = [
+        Client(ListenerTls(made, folder, offers_h2=offers), context=context).client.selected_alpn_protocol()
+        for offers in (True, False)
+    ]
+    assert [with_h2, without_h2] == chosen
 
 
 @pytest.mark.parametrize("server_name", [None, "a.test"])
@@ -240,12 +259,6 @@ def test_alpn_is_the_same_for_every_certificate(folder: Folder, server_name: str
     context.set_alpn_protocols(["http/1.1"])
     tls = folder.tls(folder.put("default", "d.test"), folder.put("a", "a.test"))
     assert "http/1.1" == Client(tls, server_name, context=context).client.selected_alpn_protocol()
-
-
-def test_unknown_alpn_ids_do_not_fail_the_handshake(folder: Folder) -> None:
-    context = client_context()
-    context.set_alpn_protocols(["spdy/3", "dot"])
-    assert Client(folder.tls(folder.put("default", "d.test")), context=context).client.selected_alpn_protocol() is None
 
 
 @pytest.mark.conformance(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import ssl
 import warnings
 from typing import TYPE_CHECKING
 
 import pytest
 
+from edgeproxy.runtime.access_log import AccessLog
+from edgeproxy.runtime.prometheus import render
 from tests.helpers.conversation import request
 from tests.helpers.https import locator, over_tls, trusting
 from tests.helpers.proxies import RunningProxy, answering_itself, forwarding_to, running
@@ -156,8 +159,24 @@ async def test_a_handshake_that_fails_is_noticed_and_leaves_nothing(
 
         assert (1, 1, 0) == (errors(edgeproxy), listener.counters.new_connections, listener.counters.active_connections)
         assert (set(), set()) == (listener.handshakes, listener.connections)
+        published = render(edgeproxy.proxy.metrics, edgeproxy.proxy.target_groups, edgeproxy.proxy.topology)
+        assert b'new_connection_count_total{load_balancer="dev"} 1.0\n' in published
         answer = await (await edgeproxy.connect(443, tls=trusting())).ask("GET /")
         assert 200 == answer.status
+
+
+async def test_a_server_name_cannot_end_its_field_or_its_line(tmp_path: Path) -> None:
+    """TLS carries any bytes as a name, and a wildcard certificate stands for any label."""
+    stream = io.StringIO()
+    log = AccessLog(stream)
+    configuration = over_tls(answering_itself(), tmp_path, "*.example.com")
+    async with running(configuration, certificates=locator(tmp_path), access_log=log) as edgeproxy:
+        client = await edgeproxy.connect(443, tls=trusting(), server_name='a" "b\n\x7f.example.com')
+        await client.ask("GET /", "Host: a")
+    log.close()
+
+    (line,) = stream.getvalue().splitlines()
+    assert r' "a\x22 \x22b\x0A\x7F.example.com" ' in line
 
 
 async def test_a_client_that_says_nothing_is_given_up(tmp_path: Path) -> None:

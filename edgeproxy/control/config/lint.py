@@ -53,6 +53,7 @@ def findings(topology: Topology) -> Iterator[Finding]:
     if not topology.load_balancers:
         yield Finding("", "there is no load balancer in this file, so nothing listens")
     yield from _port_findings(topology)
+    yield from _version_findings(topology)
     for index, load_balancer in enumerate(topology.load_balancers):
         yield from load_balancer_findings(f"LoadBalancers[{index}]", load_balancer)
     for index, group in enumerate(topology.target_groups):
@@ -71,6 +72,18 @@ def _port_findings(topology: Topology) -> Iterator[Finding]:
             if owner != load_balancer.name:
                 path = f"LoadBalancers[{index}].Listeners[{number}].Port"
                 yield Finding(path, f"the load balancer '{owner}' listens on port {listener.port} of this machine too")
+
+
+def _version_findings(topology: Topology) -> Iterator[Finding]:
+    """Target groups of HTTP/2 behind a load balancer that lets no client speak it."""
+    for index, group in enumerate(topology.target_groups):
+        owner = topology.load_balancer_of(group)
+        if owner is not None and group.protocol_version != "HTTP1" and not owner.settings.http2_enabled:
+            reason = (
+                f"every request to '{group.name}' is answered with 464, because 'routing.http2.enabled' of the load "
+                f"balancer '{owner.name}' is not 'true'"
+            )
+            yield Finding(f"TargetGroups[{index}].ProtocolVersion", reason)
 
 
 def load_balancer_findings(path: str, load_balancer: LoadBalancer) -> Iterator[Finding]:

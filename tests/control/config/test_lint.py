@@ -254,3 +254,27 @@ def test_a_log_that_would_go_to_s3_is_told_where_it_can_go(log: str) -> None:
         "nothing is stored in 'my-logs', because there is no S3 here; "
         "name a directory as 'file:///an/absolute/path' to have the log there"
     ) == reason
+
+
+def test_a_group_of_http2_needs_clients_that_speak_it() -> None:
+    def reasons(enabled: str) -> list[Finding]:
+        listener = Listener(
+            port=443,
+            protocol="HTTPS",
+            certificates=(Certificate(certificate_arn="dev"),),
+            default_actions=(forward,),
+        )
+        balancer = LoadBalancer(
+            name="dev",
+            listeners=(listener,),
+            load_balancer_attributes=attributes_from({"routing.http2.enabled": enabled}),
+        )
+        group = TargetGroup(name="app", port=80, protocol_version="GRPC", targets=(Target(id="10.0.0.1"),))
+        return list(findings(Topology(load_balancers=(balancer,), target_groups=(group,))))
+
+    reason = (
+        "every request to 'app' is answered with 464, because 'routing.http2.enabled' of the load balancer 'dev' is "
+        "not 'true'"
+    )
+    assert [Finding("TargetGroups[0].ProtocolVersion", reason)] == reasons("false")
+    assert [] == reasons("true")

@@ -59,7 +59,7 @@ def test_the_documented_file_loads_without_a_warning() -> None:
     topology = config.topology
     assert [80, 443] == [listener.port for listener in topology.load_balancers[0].listeners]
     assert [8080, 9000] == [group.port for group in topology.target_groups]
-    assert "200,404" == topology.target_group("app").matcher.http_code
+    assert "200,404" == topology.target_group("app").effective_matcher.http_code
     assert 30 == topology.target_group("app").settings.deregistration_delay_seconds
 
 
