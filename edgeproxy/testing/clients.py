@@ -61,6 +61,14 @@ class Clients:
 
         return client_aiohttp.session(self._alb, **options)
 
+    def grpc(self, **options: Any) -> Any:
+        """A channel of `grpcio`; see `client_grpc.py` for the options."""
+        from edgeproxy.testing import client_grpc  # noqa: PLC0415 - where it is installed
+
+        made = client_grpc.channel(self._alb, **options)
+        self._opened.callback(made.close)
+        return made
+
     def connect(
         self, *, port: int | None = None, host: str = "localhost", context: ssl.SSLContext | None = None
     ) -> socket.socket:

@@ -11,9 +11,11 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from edgeproxy.control.request_document import request_document
-from edgeproxy.protocol.upgrade import asks_for_websocket
+from edgeproxy.exchange.h2_exchange import H2Exchange
 from edgeproxy.rules.wildcard import compile_any
 from edgeproxy.runtime.request_ring import Entry, ListenerPlace
+from edgeproxy.testing.headers import Headers
+from edgeproxy.testing.sent import sent_in_h1, sent_in_h2
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -105,29 +107,29 @@ class RecordedRequest:
         return Headers([] if head is None else head.fields.fields)
 
     @functools.cached_property
-    def target_head(self) -> list[str]:
-        """The request line and the headers as the target got them, one each; empty if no target was reached."""
+    def _sent(self) -> tuple[str | None, Headers]:
         exchange = self._exchange
-        head = exchange.head
-        if head is None or not exchange.dispatched:
-            return []
-        forwarding, client = exchange.context.forwarding, exchange.client
-        prefix = client.forwarded_prefix(forwarding)
-        data = forwarding.encode(head, prefix, client.source_port, exchange.trace_id, exchange.transformed)
-        if head.fields.wants_websocket and asks_for_websocket(head):
-            data = forwarding.encode_upgrade(data, head.fields)
-        return data.decode("latin-1").rstrip("\r\n").split("\r\n")
+        if exchange.head is None or not exchange.dispatched:
+            return None, Headers([])
+        if isinstance(exchange, H2Exchange) and (scheme := exchange.target_scheme):
+            return sent_in_h2(exchange, scheme)
+        return sent_in_h1(exchange)
 
     @property
     def target_line(self) -> str | None:
-        """The request line as the target got it."""
-        return self.target_head[0] if self.target_head else None
+        """The request line as the target got it; made of pseudo-headers if that was HTTP/2."""
+        return self._sent[0]
 
     @property
     def target_headers(self) -> Headers:
-        """The headers as the target got them."""
-        pairs = (line.partition(":") for line in self.target_head[1:])
-        return Headers([(name, value.strip()) for name, _, value in pairs])
+        """The headers as the target got them; in HTTP/2 with `:scheme` and `:authority`."""
+        return self._sent[1]
+
+    @property
+    def target_head(self) -> list[str]:
+        """That line and those headers, one each; empty if no target was reached."""
+        line, headers = self._sent
+        return [] if line is None else [line, *(f"{name}: {value}" for name, value in headers)]
 
     def __repr__(self) -> str:
         where = f" -> {self.target_group} {self.target}" if self.target else ""
@@ -136,45 +138,6 @@ class RecordedRequest:
         why = "" if self.outcome == "FORWARDED" else f": {self.why}"
         url = f"{self.scheme}://{self.host}{self.path}{query}"
         return f"{self.method} {url} rule {self.rule}{where} {self.status}{said}{why}"
-
-
-class Headers:
-    """Header fields in their order; names do not care for case."""
-
-    def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
-        self.pairs = list(pairs)
-
-    def get(self, name: str, default: str | None = None) -> str | None:
-        """The first value."""
-        return next(iter(self.all(name)), default)
-
-    def all(self, name: str) -> list[str]:
-        """All values."""
-        return [value for each, value in self.pairs if each.lower() == name.lower()]
-
-    def __getitem__(self, name: str) -> str:
-        values = self.all(name)
-        if not values:
-            names = ", ".join(each for each, _ in self.pairs)
-            raise KeyError(f"there is no header {name}; there are: {names}")
-        return values[0]
-
-    def __contains__(self, name: object) -> bool:
-        return bool(self.all(str(name)))
-
-    def __iter__(self) -> Any:
-        return iter(self.pairs)
-
-    def __len__(self) -> int:
-        return len(self.pairs)
-
-    def __eq__(self, other: object) -> bool:
-        return self.pairs == list(other) if isinstance(other, (Headers, list)) else NotImplemented
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __repr__(self) -> str:
-        return repr(self.pairs)
 
 
 class Recorder:

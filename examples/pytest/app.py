@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import grpc
 from aiohttp import WSMsgType, web
 
 EVENT = b"data: sold\n\n"
@@ -66,3 +67,14 @@ class Shop:
             if message.type is WSMsgType.TEXT:
                 await socket.send_str(f"{self.name}: {message.data}")
         return socket
+
+
+def stock_service() -> grpc.GenericRpcHandler:
+    """How much of something there is: a gRPC service without generated code, whose messages are text as bytes."""
+
+    def count(item: bytes, context: grpc.ServicerContext) -> bytes:
+        if item != b"apples":
+            context.abort(grpc.StatusCode.NOT_FOUND, f"no {item.decode()}")
+        return b"7 " + item
+
+    return grpc.method_handlers_generic_handler("shop.Stock", {"Count": grpc.unary_unary_rpc_method_handler(count)})

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from edgeproxy.runtime.clock import Clock
-from edgeproxy.testing.recorded import CAPACITY, Headers, Recorder, failure, matching
+from edgeproxy.testing.headers import Headers
+from edgeproxy.testing.recorded import CAPACITY, Recorder, failure, matching
 
 
 class Request:
@@ -49,16 +50,6 @@ def test_a_failure_shows_the_latest_requests() -> None:
     lines = failure(many, {"path": "/49"}, 1, 2).split("\n")
 
     assert ("  (10 earlier ones)", "    GET /10", "  * GET /49") == (lines[2], lines[3], lines[-1])
-
-
-def test_names_of_headers_do_not_care_for_case() -> None:
-    headers = REQUESTS[0].headers
-
-    assert ("1", ["1", "2"], None, True, False) == (
-        *(headers["x-a"], headers.all("x-A"), headers.get("x-b"), "X-a" in headers, "x-b" in headers),
-    )
-    assert headers == [("X-A", "1"), ("X-A", "2")]
-    assert (2, list(headers)) == (len(headers), headers.pairs)
 
 
 def test_what_is_kept_is_bounded_and_what_is_not_is_counted() -> None:

@@ -3,8 +3,8 @@
     targets.asgi(app)          targets.answering("hello")     targets.silent()
     targets.wsgi(app)          targets.slow(0.2)              targets.resetting()
     targets.aiohttp(app)       targets.handler(function)      targets.half_closing()
-    targets.process([...])     targets.scripted(script)       targets.garbage()
-                               targets.keep_alive(0.05)       targets.keep_alive_race()
+    targets.grpc(register)     targets.scripted(script)       targets.garbage()
+    targets.process([...])     targets.keep_alive(0.05)       targets.keep_alive_race()
 
 Each is a target that is not started. A load balancer that is given one starts it on a free port, and stops it when it
 stops itself; `with targets.wsgi(app) as target:` does the same without one.
@@ -13,6 +13,7 @@ stops itself; `with targets.wsgi(app) as target:` does the same without one.
 from __future__ import annotations
 
 from edgeproxy.testing.targets.base import LocalTarget
+from edgeproxy.testing.targets.grpc import GrpcTarget
 from edgeproxy.testing.targets.http import Handler, Request, Response
 from edgeproxy.testing.targets.misbehaving import (
     garbage,
@@ -32,6 +33,7 @@ from edgeproxy.testing.targets.simple import HandlerTarget, answering
 asgi = AsgiTarget
 wsgi = WsgiTarget
 aiohttp = AiohttpTarget
+grpc = GrpcTarget
 handler = HandlerTarget
 process = ProcessTarget
 scripted = ScriptedTarget
@@ -39,6 +41,7 @@ scripted = ScriptedTarget
 __all__ = [
     "AiohttpTarget",
     "AsgiTarget",
+    "GrpcTarget",
     "Handler",
     "HandlerTarget",
     "LocalTarget",
@@ -53,6 +56,7 @@ __all__ = [
     "answering",
     "asgi",
     "garbage",
+    "grpc",
     "half_closing",
     "handler",
     "keep_alive",
