@@ -7,7 +7,7 @@ Vocabulary
     request and the *target* that answers it. *Server* appears only in HTTP's own sense, as in `protocol/h1_server.py`.
 
 Layers: an arrow may only point down
-     testing     pytest plugin, scripted targets                      (to come)
+     testing     a load balancer inside a test, targets, pytest plugin    threads and other libraries
      control     YAML, admin endpoint, command line                   files and standard output
      runtime     sockets, TLS, timers, tasks, pools, logs             asyncio, ssl and time begin here
      ---------------------------------------------------------------- no I/O, no clock, no logger below this line

@@ -96,6 +96,7 @@ def collect(paths: Sequence[str] = ()) -> set[Claim]:
     own_options = ["-o", "addopts=--import-mode=importlib --strict-markers -p no:cacheprovider"]
     options = [
         "--collect-only",
+        "--assert=plain",  # nothing is run, and this process has imported the plugin's package already
         "-p",
         "no:terminal",
         "-p",

@@ -13,7 +13,7 @@ from edgeproxy.balancing.group import TargetGroupState
 from edgeproxy.balancing.stickiness import GroupStickiness, Visit, read_cookies
 from edgeproxy.balancing.sticky_token import KEY_BYTES, TokenSealer
 from edgeproxy.model.target import TargetHealth, TargetHealthState
-from edgeproxy.runtime.compiled import target_stickiness
+from edgeproxy.runtime.compiled_actions import target_stickiness
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

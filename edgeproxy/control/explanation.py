@@ -195,6 +195,7 @@ def explain(
     *,
     key: bytes | None = None,
     base_dir: Path = Path(),
+    now: float | None = None,
 ) -> Explanation:
     """What would become of a request on this listener.
 
@@ -205,6 +206,7 @@ def explain(
         question: The request.
         key: Reads the stickiness cookies that it carries.
         base_dir: Where relative paths of certificates start.
+        now: Seconds since 1970, for the age of cookies; the real time where it is left out.
     """
     is_https = listener.protocol == "HTTPS"
     found: dict[str, Any] = {
@@ -219,7 +221,7 @@ def explain(
     }
     head = _readable_head(question, load_balancer, found)
     if head is not None:
-        situation = Situation(topology, is_https, key, time.time())
+        situation = Situation(topology, is_https, key, time.time() if now is None else now)
         _explain_routing(situation, load_balancer, listener, head, found)
     return Explanation(**found)
 

@@ -88,6 +88,11 @@ class H2Exchange(Exchange):  # hot path
         """A stream ends with its response, and its connection does not."""
         return self._is_sent
 
+    @property
+    def target_scheme(self) -> str | None:
+        """The `:scheme` that the target was told; None where it was told none, as in HTTP/1.1."""
+        return None if self._target_stream is None else self._target_stream.scheme
+
     # ---- the client's events
 
     def on_request_body(self, data: bytes, size: int, is_complete: bool) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from time import monotonic
 from typing import TYPE_CHECKING, cast
 
 from edgeproxy.errors import ProtocolError
@@ -74,7 +73,7 @@ class ClientConnection(ClientFacts, asyncio.Protocol):  # hot path
 
     def data_received(self, data: bytes) -> None:
         """Bytes have come."""
-        self.last_activity = monotonic()
+        self.last_activity = self._now()
         self.feed(data)
 
     def eof_received(self) -> None:
@@ -184,7 +183,7 @@ class ClientConnection(ClientFacts, asyncio.Protocol):  # hot path
 
     def _next_request(self) -> None:
         # The idle time begins now, not when the request came; a pipelined request arrives now.
-        self.last_activity = monotonic()
+        self.last_activity = self._now()
         if self._is_paused:
             self.resume_reading()
         self._codec.next_request()
@@ -199,7 +198,7 @@ class ClientConnection(ClientFacts, asyncio.Protocol):  # hot path
             self._close()
             return
         # Its silence so far does not count: reading may have been paused.
-        self.last_activity = monotonic()
+        self.last_activity = self._now()
         self._linger_until = self.last_activity + LINGER_SECONDS * self._listener.time_scale
         if self._is_paused:
             self.resume_reading()
@@ -274,7 +273,7 @@ class ClientConnection(ClientFacts, asyncio.Protocol):  # hot path
             # Closing in order would wait for ever for a client that does not read, or does not answer the end of TLS.
             self.abort()
         elif self._codec.is_idle or self._codec.is_stopped:
-            self.last_activity = monotonic()
+            self.last_activity = self._now()
             self._close()
         else:
             # Part of a request came and then nothing (user guide, load-balancer-troubleshooting, HTTP 408).

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from time import monotonic
 from typing import TYPE_CHECKING, ClassVar, Final, cast
 
 from edgeproxy.model import ids
@@ -49,6 +48,7 @@ class ClientFacts:  # hot path
 
     __slots__ = (
         "_listener",
+        "_now",
         "_prefix",
         "_prefix_owner",
         "_tls_facts",
@@ -66,6 +66,7 @@ class ClientFacts:  # hot path
 
     def __init__(self, listener: ListenerSocket) -> None:
         self._listener = listener
+        self._now = listener.now
         self._transport: asyncio.Transport | None = None
         self._trace_id = ""
         self._tls_facts: TlsFacts | None = None
@@ -75,7 +76,7 @@ class ClientFacts:  # hot path
         self.source_ip = ""
         self.source_port = 0
         self.label = "-"
-        self.established = monotonic()
+        self.established = self._now()
         self.grows_old = self.established + listener.client_keep_alive
 
     def _meet(self, transport: asyncio.BaseTransport) -> None:

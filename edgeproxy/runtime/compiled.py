@@ -12,45 +12,29 @@ import secrets
 from typing import TYPE_CHECKING, NamedTuple
 
 from edgeproxy.balancing.group import TargetGroupState
-from edgeproxy.balancing.stickiness import (
-    ApplicationStickiness,
-    DurationStickiness,
-    GroupStickiness,
-    TargetStickiness,
-)
 from edgeproxy.balancing.sticky_token import KEY_BYTES, TokenSealer
-from edgeproxy.balancing.weighted import WeightedGroups
-from edgeproxy.exchange.actions import (
-    CompiledAction,
-    FixedResponseAction,
-    ForwardAction,
-    RedirectAction,
-    VersionedForwardAction,
-)
 from edgeproxy.exchange.context import ExchangeContext
 from edgeproxy.exchange.desync_mode import DesyncMode
 from edgeproxy.exchange.forwarding import RequestForwarding
 from edgeproxy.exchange.response_headers import ResponseHeaders
-from edgeproxy.exchange.sticky import StickyForwardAction
 from edgeproxy.exchange.trace import TraceIds
-from edgeproxy.exchange.transforming import TransformingAction
 from edgeproxy.model import ids
 from edgeproxy.rules.predicates import needs_dropped_header
 from edgeproxy.rules.table import RoutingTable
 from edgeproxy.runtime.access_log import LineFormat
+from edgeproxy.runtime.compiled_actions import ActionCompiler
 from edgeproxy.runtime.dropped_names import DroppedNames
 from edgeproxy.runtime.ledger import CountingRules, Ledger
 from edgeproxy.runtime.request_ring import ListenerPlace, RequestRing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from edgeproxy.exchange.ports import TargetDialer
     from edgeproxy.model.action import Action
     from edgeproxy.model.listener import Listener
     from edgeproxy.model.load_balancer import LoadBalancer, LoadBalancerSettings
     from edgeproxy.model.rule import Rule
-    from edgeproxy.model.target_group_settings import TargetGroupSettings
     from edgeproxy.model.topology import Topology
     from edgeproxy.runtime.clock import Clock
     from edgeproxy.runtime.log_outlets import LogOutlets
@@ -107,7 +91,7 @@ class Compiler:
         self._stickiness_key = stickiness_key or (lambda: secrets.token_bytes(KEY_BYTES))
         self._sealer: TokenSealer | None = None
 
-    def compile(self, topology: Topology, live_groups: dict[str, TargetGroupState]) -> Compiled:
+    def compile(self, topology: Topology, live_groups: Mapping[str, TargetGroupState]) -> Compiled:
         """Everything the topology asks for, around the live states of the groups that stay.
 
         Raises:
@@ -140,96 +124,32 @@ class Compiler:
         arn = ids.target_group_arn(topology.account_id, topology.region, name)
         return TargetGroupState(name, arn, now=self._clock.now, draw=self._draw)
 
-    def _forward(
-        self,
-        priority: str,
-        action: Action,
-        topology: Topology,
-        groups: dict[str, TargetGroupState],
-        *,
-        is_https: bool,
-    ) -> CompiledAction:
-        named = [(topology.target_group(entry.target_group_arn), entry.weight) for entry in action.forward_targets]
-        weighted = [(groups[group.name], weight) for group, weight in named]
-        choose = WeightedGroups(weighted, self._draw).choose
-        config = action.forward_config.target_group_stickiness_config if action.forward_config is not None else None
-        sticky = [group for group, _ in named if group.settings.stickiness_enabled]
-        has_versions = any(group.protocol_version != "HTTP1" for group, _ in named)
-        if not sticky and (config is None or not config.enabled):
-            return (VersionedForwardAction if has_versions else ForwardAction)(priority, choose)
+    def _cookie_sealer(self) -> TokenSealer:
         if self._sealer is None:
             self._sealer = TokenSealer(self._stickiness_key(), secrets.token_bytes)
-        group_stickiness = None
-        if config is not None and config.enabled:
-            duration = (config.duration_seconds or 0) * self._time_scale
-            states = [state for state, _ in weighted]
-            group_stickiness = GroupStickiness(states, self._sealer, duration, is_https=is_https)
-        targets = {
-            groups[group.name]: target_stickiness(
-                groups[group.name], group.settings, self._sealer, time_scale=self._time_scale, is_https=is_https
-            )
-            for group in sticky
-        }
-        return StickyForwardAction(
-            priority, choose, groups=group_stickiness, targets=targets, has_versions=has_versions
-        )
+        return self._sealer
 
     def _context(
         self, topology: Topology, balancer: LoadBalancer, listener: Listener, groups: dict[str, TargetGroupState]
     ) -> ExchangeContext:
         dns_name = ids.load_balancer_dns_name(topology.region, balancer.name, balancer.scheme)
-
-        def rule_action(rule: Rule) -> CompiledAction:
-            routed = action(str(rule.priority), rule.actions)
-            return TransformingAction(routed, rule.transforms) if rule.transforms else routed
-
-        def action(priority: str, actions: tuple[Action, ...]) -> CompiledAction:
-            routing = max(actions, key=lambda each: each.order or 0)
-            if routing.redirect_config is not None:
-                return RedirectAction(
-                    priority,
-                    routing.redirect_config,
-                    protocol=listener.protocol,
-                    port=listener.port,
-                    default_host=dns_name,
-                )
-            if routing.fixed_response_config is not None:
-                return FixedResponseAction(priority, routing.fixed_response_config)
-            return self._forward(priority, routing, topology, groups, is_https=listener.protocol == "HTTPS")
-
+        actions = ActionCompiler(
+            topology,
+            groups,
+            listener,
+            dns_name=dns_name,
+            draw=self._draw,
+            sealer=self._cookie_sealer,
+            time_scale=self._time_scale,
+        )
         return ExchangeContext(
             routing=RoutingTable.build(
-                ((rule, rule_action(rule)) for rule in rules_that_can_match(listener, balancer.settings)),
-                default=action("0", listener.default_actions),
+                ((rule, actions.of_rule(rule)) for rule in rules_that_can_match(listener, balancer.settings)),
+                default=actions.of_default(),
             ),
-            forwarding=RequestForwarding(
-                protocol=listener.protocol,
-                port=listener.port,
-                dns_name=dns_name,
-                settings=balancer.settings,
-                trace_ids=self._trace_ids,
-                tls_names=listener.settings.tls_names,
-                client_certificate_mode=listener.client_certificate_mode,
-                client_certificate_names=listener.settings.client_certificate_names,
-                on_dropped=self._dropped_names.warn,
-            ),
+            forwarding=self._forwarding(balancer, listener, dns_name),
             dialer=self._dialer,
-            ledger=Ledger(
-                counters=self._metrics.load_balancers[balancer.name],
-                log=self._logs.of(balancer.name).access,
-                line_format=LineFormat(
-                    load_balancer=ids.load_balancer_resource(balancer.name),
-                    dns_name=dns_name,
-                    protocol=listener.protocol,
-                    port=listener.port,
-                ),
-                clock=self._clock,
-                ring=self._requests,
-                place=ListenerPlace(balancer.name, listener.protocol.lower(), listener.port),
-                rules=CountingRules(
-                    [rule.priority for rule in listener.rules], balancer.settings.drop_invalid_header_fields
-                ),
-            ),
+            ledger=self._ledger(balancer, listener, dns_name),
             clock=self._clock,
             desync_mode=DesyncMode(balancer.settings.desync_mitigation_mode),
             response_headers=ResponseHeaders(
@@ -238,27 +158,43 @@ class Compiler:
             allows_several_hosts=balancer.settings.preserve_host_header,
         )
 
+    def _forwarding(self, balancer: LoadBalancer, listener: Listener, dns_name: str) -> RequestForwarding:
+        return RequestForwarding(
+            protocol=listener.protocol,
+            port=listener.port,
+            dns_name=dns_name,
+            settings=balancer.settings,
+            trace_ids=self._trace_ids,
+            tls_names=listener.settings.tls_names,
+            client_certificate_mode=listener.client_certificate_mode,
+            client_certificate_names=listener.settings.client_certificate_names,
+            on_dropped=self._dropped_names.warn,
+        )
+
+    def _ledger(self, balancer: LoadBalancer, listener: Listener, dns_name: str) -> Ledger:
+        return Ledger(
+            counters=self._metrics.load_balancers[balancer.name],
+            log=self._logs.of(balancer.name).access,
+            line_format=LineFormat(
+                load_balancer=ids.load_balancer_resource(balancer.name),
+                dns_name=dns_name,
+                protocol=listener.protocol,
+                port=listener.port,
+            ),
+            clock=self._clock,
+            ring=self._requests,
+            place=ListenerPlace(balancer.name, listener.protocol.lower(), listener.port),
+            rules=CountingRules(
+                [rule.priority for rule in listener.rules], balancer.settings.drop_invalid_header_fields
+            ),
+        )
+
 
 def rules_that_can_match(listener: Listener, settings: LoadBalancerSettings) -> list[Rule]:
     """The listener's rules but for those that ask for a header which is dropped before anybody sees it."""
     if not settings.drop_invalid_header_fields:
         return list(listener.rules)
     return [rule for rule in listener.rules if not any(map(needs_dropped_header, rule.conditions))]
-
-
-def target_stickiness(
-    state: TargetGroupState,
-    settings: TargetGroupSettings,
-    sealer: TokenSealer,
-    *,
-    time_scale: float = 1.0,
-    is_https: bool,
-) -> TargetStickiness:
-    """The stickiness that a target group's attributes ask for."""
-    if settings.stickiness_type == "app_cookie":
-        duration = settings.app_cookie_duration_seconds * time_scale
-        return ApplicationStickiness(state, sealer, settings.app_cookie_name, duration)
-    return DurationStickiness(state, sealer, settings.lb_cookie_duration_seconds * time_scale, is_https=is_https)
 
 
 def _all_actions(listener: Listener) -> list[Action]:

@@ -21,7 +21,6 @@ left to close, and is waited for as long as it says something and a little longe
 from __future__ import annotations
 
 import asyncio
-from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from edgeproxy.exchange.h2_exchange import H2Exchange
@@ -86,7 +85,7 @@ class H2ClientConnection(ClientFacts, asyncio.Protocol):  # hot path
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection is there, its handshake over."""
         self._meet(transport)
-        self.last_activity = monotonic()
+        self.last_activity = self._now()
         self._codec.start()
         self._listener.on_opened(self)
 
@@ -156,7 +155,7 @@ class H2ClientConnection(ClientFacts, asyncio.Protocol):  # hot path
         self._open(stream_id, head).begin(data, is_complete)
 
     def _open(self, stream_id: int, head: RequestHead | None) -> ClientStream:
-        now = self.last_activity = monotonic()
+        now = self.last_activity = self._now()
         stream = self._streams[stream_id] = ClientStream(self, self._codec, stream_id, now)
         stream.exchange = H2Exchange(stream, self._listener.context, head, now)
         if now > self.grows_old or self._listener.is_draining:
@@ -170,13 +169,13 @@ class H2ClientConnection(ClientFacts, asyncio.Protocol):  # hot path
         if stream is None:
             self._codec.acknowledge(stream_id, len(data))
         else:
-            stream.on_body(data, is_complete, monotonic())
+            stream.on_body(data, is_complete, self._now())
 
     def on_request_trailers(self, stream_id: int, lines: list[str]) -> None:
         """The end of a request."""
         stream = self._streams.get(stream_id)
         if stream is not None:
-            stream.on_trailers(lines, monotonic())
+            stream.on_trailers(lines, self._now())
 
     def on_request_error(self, stream_id: int, error: ProtocolError) -> None:
         """A request that is answered with an error."""
@@ -188,7 +187,7 @@ class H2ClientConnection(ClientFacts, asyncio.Protocol):  # hot path
         """The client does not want the response any more."""
         stream = self._streams.pop(stream_id, None)
         if stream is not None and stream.exchange is not None:
-            self.last_activity = monotonic()
+            self.last_activity = self._now()
             exchange, stream.exchange = stream.exchange, None
             exchange.on_client_lost()
 
@@ -196,7 +195,7 @@ class H2ClientConnection(ClientFacts, asyncio.Protocol):  # hot path
         """A stream takes more of its response."""
         stream = self._streams.get(stream_id)
         if stream is not None:
-            stream.on_drained(monotonic())
+            stream.on_drained(self._now())
 
     def on_goaway(self) -> None:
         """The client begins no more requests; those under way are answered."""
@@ -206,7 +205,7 @@ class H2ClientConnection(ClientFacts, asyncio.Protocol):  # hot path
         if self._is_idle:
             self._close()
             return
-        self.last_activity = monotonic()
+        self.last_activity = self._now()
         self._linger_until = self.last_activity + LINGER_SECONDS * self._listener.time_scale
 
     def _close(self) -> None:
@@ -223,7 +222,7 @@ class H2ClientConnection(ClientFacts, asyncio.Protocol):  # hot path
     def on_stream_answered(self, stream_id: int) -> None:
         """A stream has no exchange any more."""
         self._streams.pop(stream_id, None)
-        self.last_activity = monotonic()
+        self.last_activity = self._now()
         if self._is_blocked:
             self._unread_answers += 1
             if self._unread_answers == MAX_UNREAD_ANSWERS and self._transport is not None:
@@ -273,7 +272,7 @@ class H2ClientConnection(ClientFacts, asyncio.Protocol):  # hot path
 
     def drain(self) -> None:
         """Takes no more requests, and closes when those under way are answered and have arrived."""
-        silence = monotonic() - self.last_activity
+        silence = self._now() - self.last_activity
         self._is_idle = silence > LINGER_SILENCE_SECONDS * self._listener.time_scale
         self._codec.shut_down()
         self._is_idle = False

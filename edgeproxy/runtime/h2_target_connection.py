@@ -13,7 +13,6 @@ that says GOAWAY answers what it has taken, and the connection closes behind the
 from __future__ import annotations
 
 import asyncio
-from time import monotonic
 from typing import TYPE_CHECKING, Final, cast
 
 from edgeproxy.exchange.outcome import Outcome
@@ -66,7 +65,7 @@ class TargetStream:  # hot path
         # In two steps: what the body's first bytes lead to needs the stream's number.
         ends = is_complete and not data
         self._id = codec.open(block, end_stream=ends, is_head=is_head)
-        self.last_activity = monotonic()
+        self.last_activity = self._connection.now()
         self._connection.on_stream_opened(self._id, self)
         if data:
             self.send_data(data, is_complete)
@@ -83,7 +82,7 @@ class TargetStream:  # hot path
 
     def on_drained(self) -> None:
         """The target has made room."""
-        self.last_activity = monotonic()
+        self.last_activity = self._connection.now()
         if self.exchange is not None:
             self.exchange.on_target_drained()
 
@@ -178,18 +177,20 @@ class H2TargetConnection(asyncio.Protocol):  # hot path
         streams: Those that are under way.
         ready: Done when the target's SETTINGS have come, or fails with `ConnectionError`.
         last_activity: When bytes last came, or were first waited for.
+        now: The time.
     """
 
-    __slots__ = ("_codec", "_is_leaving", "_pool", "_transport", "last_activity", "ready", "scheme", "streams")
+    __slots__ = ("_codec", "_is_leaving", "_pool", "_transport", "last_activity", "now", "ready", "scheme", "streams")
 
     def __init__(self, pool: H2TargetPool, memo: Memo[ResponseHead]) -> None:
         self._pool = pool
+        self.now = pool.now
         self._codec = H2ClientCodec(self, memo, self._write)
         self._transport: asyncio.Transport | None = None
         self._is_leaving = False
         self.scheme = "http" if pool.tls is None else "https"
         self.streams: dict[int, TargetStream] = {}
-        self.last_activity = monotonic()
+        self.last_activity = self.now()
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     # ---- asyncio
@@ -198,13 +199,13 @@ class H2TargetConnection(asyncio.Protocol):  # hot path
         """The connection is there."""
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=HIGH_WATER)
-        self.last_activity = monotonic()
+        self.last_activity = self.now()
         self._pool.on_opened(self)
         self._codec.start()
 
     def data_received(self, data: bytes) -> None:
         """Bytes have come."""
-        self.last_activity = monotonic()
+        self.last_activity = self.now()
         self._codec.feed(data)
         if self._codec.has_settings and not self.ready.done():
             self.ready.set_result(None)

@@ -76,7 +76,14 @@ class H2TargetPool(TargetPool):
             counters: Those of the load balancer.
             linger_seconds: How long the end of TLS may take.
         """
-        super().__init__(target, tls, idle_timeout=idle_timeout, counters=counters, linger_seconds=linger_seconds)
+        super().__init__(
+            target,
+            tls,
+            idle_timeout=idle_timeout,
+            counters=counters,
+            linger_seconds=linger_seconds,
+            now=clock.now,
+        )
         self._connector = connector
         self._memo = memo
         self._clock = clock

@@ -16,12 +16,12 @@ from edgeproxy.health.matcher import GrpcCodeMatcher, HttpCodeMatcher
 from edgeproxy.health.outcome import INTERNAL_ERROR, CheckResult, name_not_resolved
 from edgeproxy.model.target import TargetHealthState
 from edgeproxy.runtime.health_check_log import CheckRecord
-from edgeproxy.runtime.health_probe import Probe, ProbeFacts, run_probe
+from edgeproxy.runtime.health_probe import Probe, ProbeFacts, RunProbe, run_probe
 from edgeproxy.runtime.resolver import Resolve, resolve
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from edgeproxy.balancing.group import TargetGroupState
     from edgeproxy.balancing.target_state import TargetState
@@ -55,7 +55,7 @@ class GroupHealthChecker:
         time_scale: float,
         target_context: Callable[[TargetGroup], ssl.SSLContext],
         on_moved: Callable[[TargetState], None],
-        run: Callable[[Probe], Awaitable[CheckResult]] = run_probe,
+        run: RunProbe = run_probe,
         resolve_name: Resolve = resolve,
         on_checked: Callable[[CheckRecord], None] | None = None,
         epoch: Callable[[], float] = time.time,

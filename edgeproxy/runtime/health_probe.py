@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import errno
 import functools
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, cast
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias, cast
 
 from edgeproxy.errors import ProtocolError
 from edgeproxy.health.outcome import (
@@ -26,7 +27,6 @@ from edgeproxy.runtime.h2_health_probe import H2ProbeConnection, H2Question, Pro
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable
 
     from edgeproxy.health.matcher import CodeMatcher
     from edgeproxy.protocol.message import ResponseHead
@@ -71,6 +71,10 @@ class Probe(NamedTuple):
         """Who is asked: the address, and the port where it is not the protocol's own."""
         host = f"[{self.address}]" if ":" in self.address else self.address
         return host if self.port == _DEFAULT_PORTS[self.protocol] else f"{host}:{self.port}"
+
+
+RunProbe: TypeAlias = Callable[[Probe], Awaitable[CheckResult]]
+"""Runs one probe; `run_probe` does it over the network."""
 
 
 def encode_probe(probe: Probe) -> bytes:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edgeproxy.exchange.context import ExchangeContext
+    from edgeproxy.model.load_balancer import LoadBalancerSettings
     from edgeproxy.protocol.memo import Memo
     from edgeproxy.protocol.message import RequestFields
     from edgeproxy.runtime.connection_log import ConnectionLog
@@ -61,6 +62,7 @@ class ListenerSocket:
         connections: The open client connections.
         handshakes: Those whose TLS handshake is not over.
         handshake_seconds: How long one may take.
+        now: The time that its connections' deadlines are on.
     """
 
     def __init__(
@@ -73,18 +75,18 @@ class ListenerSocket:
         context: ExchangeContext,
         counters: LoadBalancerCounters,
         memo: Memo[RequestFields],
-        idle_timeout: float,
-        client_keep_alive: float,
+        settings: LoadBalancerSettings,
         time_scale: float,
+        now: Callable[[], float],
     ) -> None:
+        self.now = now
         self.load_balancer = load_balancer
         self.port = port
         self.tls = tls
         self.context = context
         self.counters = counters
-        self.idle_timeout = idle_timeout
-        self.client_keep_alive = client_keep_alive
         self.time_scale = time_scale
+        self.configure(settings)
         self.is_draining = False
         self.handshake_seconds = max(HANDSHAKE_SECONDS * time_scale, 1.0)
         self.connections: set[ClientConnection | H2ClientConnection] = set()
@@ -96,6 +98,11 @@ class ListenerSocket:
         self._prepared: list[asyncio.Server] = []
         self._next_tls = tls
         self.addresses: list[tuple[str, int]] = []
+
+    def configure(self, settings: LoadBalancerSettings) -> None:
+        """Follows the load balancer's attributes."""
+        self.idle_timeout = settings.idle_timeout_seconds * self.time_scale
+        self.client_keep_alive = settings.client_keep_alive_seconds * self.time_scale
 
     @property
     def protocol(self) -> str:

@@ -11,32 +11,27 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from edgeproxy.balancing.anomaly import EVALUATION_SECONDS
 from edgeproxy.errors import EdgeProxyError
-from edgeproxy.model import ids
 from edgeproxy.model.topology import Topology
 from edgeproxy.protocol.h1_server import request_fields_memo
 from edgeproxy.runtime.clock import Clock
 from edgeproxy.runtime.compiled import Compiled, CompiledListener, Compiler, ListenerKey
 from edgeproxy.runtime.deadlines import DeadlineSweep
-from edgeproxy.runtime.health_checker import GroupHealthChecker
+from edgeproxy.runtime.health_probe import RunProbe, run_probe
 from edgeproxy.runtime.listener import Bind, ListenerSocket
+from edgeproxy.runtime.live_groups import LiveGroups
 from edgeproxy.runtime.log_outlets import LogOutlets
 from edgeproxy.runtime.metrics import Metrics
 from edgeproxy.runtime.policy_shortfalls import PolicyShortfalls
 from edgeproxy.runtime.request_ring import RequestRing
 from edgeproxy.runtime.resolver import Resolve, resolve
 from edgeproxy.runtime.server_tls import ServerTls, server_tls, tls_parts
-from edgeproxy.runtime.status import ListenerStatus, ProxyState, TargetGroupStatus, TargetStatus
+from edgeproxy.runtime.status import ListenerStatus, ProxyState, TargetGroupStatus, group_status
 from edgeproxy.runtime.target_pools import TargetPools
-from edgeproxy.runtime.target_tls import TargetTls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from edgeproxy.balancing.group import TargetGroupState
-    from edgeproxy.balancing.target_state import TargetState
-    from edgeproxy.model.target_group import TargetGroup
     from edgeproxy.runtime.access_log import AccessLog
     from edgeproxy.runtime.certificate_choice import CertificateLocator
     from edgeproxy.runtime.trust_store import TrustStoreLocator
@@ -50,9 +45,24 @@ CERTIFICATE_CHECK_SECONDS = 1.0
 
 
 class EdgeProxy:
-    """An application load balancer."""
+    """An application load balancer; it does nothing before `start`.
 
-    def __init__(
+    Args:
+        certificates: Finds the files behind `CertificateArn`; needed for HTTPS listeners.
+        trust_stores: Finds the files of trust stores; needed for listeners that verify clients.
+        binds: Where declared ports are really bound; one that is not named is bound as declared, on all interfaces.
+        time_scale: Every duration of the load balancer times this.
+        access_log: Gets a line per request; closed by whoever made it.
+        connection_log: Gets a line per client connection; closed by whoever made it.
+        health_check_log: Gets a line per health check; closed by whoever made it.
+        stickiness_key: Gives the 32 bytes that stickiness cookies are sealed with, when they are first needed;
+            without it they are random, and cookies are worth nothing after a restart.
+        clock: The time.
+        resolve_name: Gives the addresses of targets that are registered by name.
+        probe: Runs one health check.
+    """
+
+    def __init__(  # noqa: PLR0913 - each can do without the others
         self,
         *,
         certificates: CertificateLocator | None = None,
@@ -65,25 +75,11 @@ class EdgeProxy:
         stickiness_key: Callable[[], bytes] | None = None,
         clock: Clock | None = None,
         resolve_name: Resolve = resolve,
+        probe: RunProbe = run_probe,
     ) -> None:
-        """A proxy that is not started.
-
-        Args:
-            certificates: Finds the files behind `CertificateArn`; needed for HTTPS listeners.
-            trust_stores: Finds the files of trust stores; needed for listeners that verify clients.
-            binds: Where declared ports are really bound; one that is not named is bound as declared, on all interfaces.
-            time_scale: Every duration of the load balancer times this.
-            access_log: Gets a line per request; closed by whoever made it.
-            connection_log: Gets a line per client connection; closed by whoever made it.
-            health_check_log: Gets a line per health check; closed by whoever made it.
-            stickiness_key: Gives the 32 bytes that stickiness cookies are sealed with, when they are first needed;
-                without it they are random, and cookies are worth nothing after a restart.
-            clock: The time.
-            resolve_name: Gives the addresses of targets that are registered by name.
-        """
         self._certificates = certificates
         self._trust_stores = trust_stores
-        self._binds = dict(binds or {})
+        self._binds: Mapping[int, Bind] = {} if binds is None else binds
         self._time_scale = time_scale
         self._clock = clock or Clock()
         self._logs = LogOutlets(
@@ -92,22 +88,26 @@ class EdgeProxy:
             health_check_log=health_check_log,
             clock=self._clock,
         )
-        self._resolve = resolve_name
         self._memo = request_fields_memo()
         self._listeners: dict[ListenerKey, ListenerSocket] = {}
         self._leaving: list[ListenerSocket] = []
-        self._groups: dict[str, TargetGroupState] = {}
-        self._checkers: dict[str, GroupHealthChecker] = {}
-        self._target_tls = TargetTls()
         self._shortfalls = PolicyShortfalls()
         self._certificates_checked = 0.0
-        self._anomalies_evaluated = 0.0
         self._compiled: Compiled | None = None
         self._applying = asyncio.Lock()
         self.metrics = Metrics()
         self.requests = RequestRing(self._clock)
         self.state = ProxyState.STARTING
         self._pools = TargetPools(self._clock, time_scale=time_scale)
+        self._groups = LiveGroups(
+            self._pools,
+            metrics=self.metrics,
+            logs=self._logs,
+            clock=self._clock,
+            time_scale=time_scale,
+            resolve_name=resolve_name,
+            probe=probe,
+        )
         self._sweep = DeadlineSweep(self._clock.now, time_scale=time_scale)
         self._compiler = Compiler(
             dialer=self._pools,
@@ -164,10 +164,7 @@ class EdgeProxy:
         for listener in listeners:
             listener.cut()
         self._sweep.stop()
-        for checker in self._checkers.values():
-            await checker.close()
-        self._checkers.clear()
-        await self._pools.close()
+        await self._groups.close()
         # Transports report their end in the loop's next rounds.
         for _ in range(3):
             await asyncio.sleep(0)
@@ -181,6 +178,11 @@ class EdgeProxy:
             False when a disk or a pipe takes too long; it is then done later.
         """
         return await self._logs.deliver()
+
+    def cut_clients(self) -> None:
+        """Closes every client connection at once; whatever was under way on one ends unanswered."""
+        for listener in (*self._listeners.values(), *self._leaving):
+            listener.cut()
 
     # ---- questions
 
@@ -200,31 +202,7 @@ class EdgeProxy:
     @property
     def target_groups(self) -> list[TargetGroupStatus]:
         """The target groups with what is known of their targets."""
-        return [self._group_status(group) for group in self.topology.target_groups]
-
-    def _group_status(self, group: TargetGroup) -> TargetGroupStatus:
-        state = self._groups[group.name]
-        own_port = group.health_check_port == "traffic-port"
-        targets = [
-            TargetStatus(
-                id=target.id,
-                port=target.port,
-                health_check_port=str(target.port if own_port else group.health_check_port),
-                health=target.health,
-                address=target.address,
-                is_anomalous=target.is_anomalous,
-                is_mitigated=target.weight < 1.0,
-            )
-            for target in (*state.targets.values(), *state.draining.values())
-        ]
-        return TargetGroupStatus(
-            group.name,
-            state.arn,
-            state.is_failing_open,
-            targets,
-            is_out_of_dns=state.is_out_of_dns,
-            unhealthy_routing_requests=state.unhealthy_routing_requests,
-        )
+        return [group_status(group, self._groups[group.name]) for group in self.topology.target_groups]
 
     # ---- applying
 
@@ -268,9 +246,9 @@ class EdgeProxy:
                     context=wanted.context,
                     counters=self.metrics.load_balancers[wanted.load_balancer],
                     memo=self._memo,
-                    idle_timeout=wanted.settings.idle_timeout_seconds * self._time_scale,
-                    client_keep_alive=wanted.settings.client_keep_alive_seconds * self._time_scale,
+                    settings=wanted.settings,
                     time_scale=self._time_scale,
+                    now=self._clock.now,
                 )
                 listener.bind(self._binds.get(listener.port, Bind(None, listener.port)))
                 opened[key] = listener
@@ -291,7 +269,7 @@ class EdgeProxy:
     ) -> None:
         """From here on nothing can fail. One swap: nothing awaits before every listener has its new context."""
         self._logs.apply(compiled.topology)
-        self._update_groups(compiled)
+        self._groups.update(compiled)
         for key in [key for key in self._listeners if key not in compiled.listeners]:
             leaving = self._listeners.pop(key)
             leaving.drain()
@@ -299,74 +277,11 @@ class EdgeProxy:
         for key, wanted in compiled.listeners.items():
             listener = opened.get(key) or self._listeners[key]
             listener.context = wanted.context
-            listener.idle_timeout = wanted.settings.idle_timeout_seconds * self._time_scale
-            listener.client_keep_alive = wanted.settings.client_keep_alive_seconds * self._time_scale
+            listener.configure(wanted.settings)
         self._listeners = {key: opened.get(key) or self._listeners[key] for key in compiled.listeners}
         self._compiled = compiled
         for listener in list(self._listeners.values()):
             await listener.serve()
-
-    def _update_groups(self, compiled: Compiled) -> None:
-        self._target_tls.update(compiled.topology)
-        for name in [name for name in self._groups if name not in compiled.groups]:
-            gone = self._groups[name]
-            for target in (*gone.targets.values(), *gone.draining.values()):
-                self._pools.deregister(target)
-            checker = self._checkers.pop(name)
-            checker.stop()
-        for group in compiled.topology.target_groups:
-            state = compiled.groups[group.name]
-            settings = group.settings
-            change = state.update(
-                ((target.id, group.port_of(target)) for target in group.targets),
-                drain_seconds=settings.deregistration_delay_seconds * self._time_scale,
-            )
-            for target in change.removed:
-                self._pools.drain(target)
-            tls = self._target_tls.context(group) if group.protocol == "HTTPS" else None
-            balancer = compiled.topology.load_balancer_of(group)
-            # Where no load balancer uses the group any more, nobody will ask for its idle connections.
-            idle_timeout = 0 if balancer is None else balancer.settings.idle_timeout_seconds * self._time_scale
-            counters = None if balancer is None else self.metrics.load_balancers[balancer.name]
-            for target in state.targets.values():
-                self._pools.register(
-                    target, tls, idle_timeout=idle_timeout, counters=counters, is_h2=group.protocol_version != "HTTP1"
-                )
-            state.configure(
-                minimum_healthy_count=settings.minimum_healthy_count,
-                minimum_healthy_percentage=settings.minimum_healthy_percentage,
-                dns_failover_count=settings.dns_failover_count,
-                dns_failover_percentage=settings.dns_failover_percentage,
-                algorithm=settings.algorithm,
-                anomaly_mitigation=settings.anomaly_mitigation,
-                slow_start_seconds=settings.slow_start_seconds * self._time_scale,
-                protocol_version=group.protocol_version,
-            )
-            self._checker(state).apply(
-                group,
-                is_in_use=group.name in compiled.in_use,
-                load_balancer="-" if balancer is None else ids.load_balancer_resource(balancer.name),
-            )
-        self._groups = compiled.groups
-        self._finish_draining(self._clock.now())
-
-    def _checker(self, state: TargetGroupState) -> GroupHealthChecker:
-        checker = self._checkers.get(state.name)
-        if checker is None:
-            checker = self._checkers[state.name] = GroupHealthChecker(
-                state,
-                time_scale=self._time_scale,
-                target_context=self._target_tls.context,
-                on_moved=self._on_moved,
-                resolve_name=self._resolve,
-                on_checked=self._logs.on_checked,
-                epoch=self._logs.epoch,
-            )
-        return checker
-
-    def _on_moved(self, target: TargetState) -> None:
-        """Idle connections lead to the old address."""
-        self._pools.close_idle_of(target)
 
     # ---- time
 
@@ -379,11 +294,7 @@ class EdgeProxy:
         for listener in self._leaving:
             listener.check(now)
         self._leaving = [listener for listener in self._leaving if listener.connections]
-        self._finish_draining(now)
-        if now - self._anomalies_evaluated >= EVALUATION_SECONDS * self._time_scale:
-            self._anomalies_evaluated = now
-            for group in self._groups.values():
-                group.evaluate_anomalies()
+        self._groups.check(now)
         self.metrics.share_out(self._groups)
         self.requests.rest(now)
         self._logs.flush()
@@ -392,13 +303,6 @@ class EdgeProxy:
             for listener in self._listeners.values():
                 if listener.tls is not None and listener.tls.reload_if_changed():
                     _log.info("The certificates of listener %s:%d were reloaded.", listener.protocol, listener.port)
-
-    def _finish_draining(self, now: float) -> None:
-        """Ends what is still running on targets whose deregistration delay is over."""
-        for group in self._groups.values():
-            if group.draining:
-                for target in group.finish_draining(now):
-                    self._pools.end(target)
 
     def __repr__(self) -> str:
         return f"<EdgeProxy {self.state.value} {list(self._listeners.values())}>"

@@ -6,7 +6,9 @@ import enum
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from edgeproxy.balancing.group import TargetGroupState
     from edgeproxy.model.target import TargetHealth
+    from edgeproxy.model.target_group import TargetGroup
 
 
 class ProxyState(enum.Enum):
@@ -55,3 +57,28 @@ class TargetGroupStatus(NamedTuple):
     targets: list[TargetStatus]
     is_out_of_dns: bool = False
     unhealthy_routing_requests: int = 0
+
+
+def group_status(group: TargetGroup, state: TargetGroupState) -> TargetGroupStatus:
+    """What is known of a target group."""
+    own_port = group.health_check_port == "traffic-port"
+    targets = [
+        TargetStatus(
+            id=target.id,
+            port=target.port,
+            health_check_port=str(target.port if own_port else group.health_check_port),
+            health=target.health,
+            address=target.address,
+            is_anomalous=target.is_anomalous,
+            is_mitigated=target.weight < 1.0,
+        )
+        for target in (*state.targets.values(), *state.draining.values())
+    ]
+    return TargetGroupStatus(
+        group.name,
+        state.arn,
+        state.is_failing_open,
+        targets,
+        is_out_of_dns=state.is_out_of_dns,
+        unhealthy_routing_requests=state.unhealthy_routing_requests,
+    )

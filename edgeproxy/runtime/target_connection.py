@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from time import monotonic
 from typing import TYPE_CHECKING, Final, cast
 
 from edgeproxy.exchange.outcome import Outcome
@@ -28,6 +27,7 @@ class TargetConnection(asyncio.Protocol):  # hot path
         "_is_blocked",
         "_is_closed",
         "_is_reusable",
+        "_now",
         "_pool",
         "_transport",
         "_unsent",
@@ -40,6 +40,7 @@ class TargetConnection(asyncio.Protocol):  # hot path
 
     def __init__(self, pool: TargetPool, memo: Memo[ResponseHead]) -> None:
         self._pool = pool
+        self._now = pool.now
         self._codec = H1ClientCodec(self, memo)
         self.feed = self._codec.feed
         self._transport: asyncio.Transport | None = None
@@ -48,7 +49,7 @@ class TargetConnection(asyncio.Protocol):  # hot path
         self._is_blocked = False
         self._unsent = 0
         self.exchange: Exchange | None = None
-        self.last_activity = monotonic()
+        self.last_activity = self._now()
 
     # ---- asyncio
 
@@ -57,12 +58,12 @@ class TargetConnection(asyncio.Protocol):  # hot path
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=HIGH_WATER)
         # The TLS handshake that may have come first is not the silence of a target that was asked something.
-        self.last_activity = monotonic()
+        self.last_activity = self._now()
         self._pool.on_opened(self)
 
     def data_received(self, data: bytes) -> None:
         """Bytes have come."""
-        self.last_activity = monotonic()
+        self.last_activity = self._now()
         self.feed(data)
         if self._codec.is_spoiled and self.exchange is None:
             # Bytes that nobody asked for: an idle connection with something in it cannot be trusted.

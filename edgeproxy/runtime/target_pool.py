@@ -6,6 +6,7 @@ others age and are closed after the idle timeout (user guide, edit-load-balancer
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Final, Protocol
 
 from edgeproxy.runtime.metrics import LoadBalancerCounters
@@ -14,6 +15,7 @@ from edgeproxy.runtime.target_connection import TargetConnection
 if TYPE_CHECKING:
     import asyncio
     import ssl
+    from collections.abc import Callable
 
     from edgeproxy.balancing.target_state import TargetState
     from edgeproxy.exchange.exchange import Exchange
@@ -40,7 +42,17 @@ class PooledConnection(Protocol):
 class TargetPool:
     """The connections to one target that speaks HTTP/1.1, one exchange on each."""
 
-    __slots__ = ("connecting", "connections", "counters", "idle", "idle_timeout", "linger_seconds", "target", "tls")
+    __slots__ = (
+        "connecting",
+        "connections",
+        "counters",
+        "idle",
+        "idle_timeout",
+        "linger_seconds",
+        "now",
+        "target",
+        "tls",
+    )
 
     def __init__(
         self,
@@ -50,9 +62,11 @@ class TargetPool:
         idle_timeout: float,
         counters: LoadBalancerCounters | None = None,
         linger_seconds: float = LINGER_SECONDS,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         """`idle_timeout` is that of the load balancer that uses the target's group, in seconds."""
         self.target = target
+        self.now = now
         self.idle_timeout = idle_timeout
         self.counters = counters or LoadBalancerCounters()
         self.linger_seconds = linger_seconds

@@ -81,8 +81,14 @@ class TargetPools:
         idle_timeout: float,
         counters: LoadBalancerCounters | None,
     ) -> TargetPool:
-        linger = self._linger_seconds
-        return TargetPool(target, tls, idle_timeout=idle_timeout, counters=counters, linger_seconds=linger)
+        return TargetPool(
+            target,
+            tls,
+            idle_timeout=idle_timeout,
+            counters=counters,
+            linger_seconds=self._linger_seconds,
+            now=self._clock.now,
+        )
 
     def _h2_pool(
         self,

@@ -22,12 +22,13 @@ from tests.bench.connections import (
     measure_handshakes,
     measure_plain_connections,
 )
+from tests.bench.fixture import measure_fixture
 from tests.bench.goals import OURS, goals
 from tests.bench.h2load import is_h2load_installed, measure_h2_load
 from tests.bench.load import is_wrk_installed, measure_load
 from tests.bench.processes import ProxyFailedError, free_ports, running
 from tests.bench.proxies import Proxy, Setup, table
-from tests.bench.results import LOADS, ProxyResult, Run, Tunnels
+from tests.bench.results import LOADS, Fixture, ProxyResult, Run, Tunnels
 from tests.bench.rules import measure_rules
 from tests.bench.startup import measure_startup
 from tests.bench.table import report
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
 
-PARTS = ("memory", "load", "connections", "bodies", "startup", "rules", "websockets")
+PARTS = ("memory", "load", "connections", "bodies", "startup", "rules", "websockets", "fixture")
 _RESULTS = Path(__file__).with_name("results")
 
 
@@ -106,6 +107,11 @@ class Bench:
         say("edgeproxy: websockets")
         setup = self._setup(OURS, self._tunnel_target)
         return measure_tunnels(ours, setup, cores=self._cores, context=self._context, wanted=self._amounts.websockets)
+
+    def fixture(self) -> Fixture:
+        """What a load balancer inside a test takes."""
+        say("edgeproxy: fixture")
+        return measure_fixture(self._small_target, repeat=self._amounts.starts * 4)
 
     def _setup(self, name: str, target_port: int) -> Setup:
         folder = self._folder / name
@@ -271,6 +277,11 @@ def measure_ours(bench: Bench, ours: Proxy, run: Run, parts: set[str]) -> None:
             run.tunnels = bench.websockets(ours)
         except (ProxyFailedError, OSError) as error:
             run.proxies[-1].errors.append(f"websockets: {error}")
+    if "fixture" in parts:
+        try:
+            run.fixture = bench.fixture()
+        except OSError as error:
+            run.proxies[-1].errors.append(f"fixture: {error}")
 
 
 def main(arguments: list[str]) -> int:

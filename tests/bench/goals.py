@@ -59,6 +59,7 @@ def goals(run: Run) -> list[Goal]:
         *_body_goals(ours, proxies.get(_REFERENCE)),
         *_rule_goals(run),
         *_size_goals(ours),
+        *_fixture_goals(run),
     ]
 
 
@@ -115,3 +116,10 @@ def _size_goals(ours: ProxyResult) -> Iterator[Goal]:
     yield Goal(name="idle memory", measured=foot.idle / MIB if foot else None, limit=60, unit="MiB")
     per_connection = foot.per_tls_connection / 1024 if foot else None
     yield Goal(name="memory per idle TLS connection", measured=per_connection, limit=40, unit="KiB")
+
+
+def _fixture_goals(run: Run) -> Iterator[Goal]:
+    found = run.fixture
+    start, reset = (found.start_ms, found.reset_ms) if found else (None, None)
+    yield Goal(name="fixture: start to first proxied answer", measured=start, limit=30, unit="ms")
+    yield Goal(name="fixture: reset", measured=reset, limit=2, unit="ms")

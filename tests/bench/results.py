@@ -42,6 +42,14 @@ class Tunnels:
     cpu_share: float  # of one core, while nothing happens on any of them
 
 
+@dataclass(frozen=True, kw_only=True)
+class Fixture:
+    """A load balancer inside a test, once everything is imported."""
+
+    start_ms: float  # from making it to its first proxied answer over HTTPS, the client's part included
+    reset_ms: float
+
+
 @dataclass(kw_only=True)
 class ProxyResult:
     """Everything about one proxy. A measurement that failed is missing here and has its sentence in `errors`."""
@@ -66,6 +74,7 @@ class Run:
     proxies: list[ProxyResult] = field(default_factory=list)
     rules: dict[int, float] = field(default_factory=dict)  # number of rules -> microseconds per request
     tunnels: dict[str, Tunnels] = field(default_factory=dict)  # keys: ws, wss
+    fixture: Fixture | None = None
 
 
 # key -> what the row is called

@@ -124,6 +124,16 @@ def _tunnels_section(run: Run) -> str | None:
     return f"## WebSockets of edgeproxy\n\n{markdown(headers, rows)}" if rows else None
 
 
+def _fixture_section(run: Run) -> str | None:
+    if run.fixture is None:
+        return None
+    rows = [
+        ["start to first proxied answer", number(run.fixture.start_ms)],
+        ["reset", number(run.fixture.reset_ms, 2)],
+    ]
+    return f"## The fixture\n\n{markdown(['in a test', 'ms'], rows)}"
+
+
 def _failure(name: str, error: str) -> str:
     return f"- {name}: " + error.replace("\n", "\n    ")
 
@@ -132,7 +142,8 @@ def report(run: Run, goals: Sequence[Sequence[str]]) -> str:
     """The whole document: where it was measured, every table, the goals, and what failed."""
     facts = "\n".join(f"- {name}: {value}" for name, value in (run.machine | run.options).items())
     sections = [f"# Proxies side by side\n\n{facts}", *_load_sections(run)]
-    sections += filter(None, [_transfer_section(run), _size_section(run), _rules_section(run), _tunnels_section(run)])
+    parts = (_transfer_section, _size_section, _rules_section, _tunnels_section, _fixture_section)
+    sections += filter(None, (part(run) for part in parts))
     if goals:
         sections.append(f"## Goals\n\n{markdown(['goal', 'limit', 'measured', 'verdict'], goals)}")
     if failed := [_failure(proxy.name, error) for proxy in run.proxies for error in proxy.errors]:

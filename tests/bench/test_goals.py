@@ -1,7 +1,7 @@
 import pytest
 
 from tests.bench.goals import Goal, goals
-from tests.bench.results import Footprint, Load, ProxyResult, Run, Transfer
+from tests.bench.results import Fixture, Footprint, Load, ProxyResult, Run, Transfer
 
 
 def load(cpu_us: float, failures: int = 0) -> Load:
@@ -87,6 +87,14 @@ def test_memory_and_start_have_fixed_limits() -> None:
     assert found["memory per idle TLS connection"] is True
     assert found["memory during bodies: idle + 16 MiB"] is False
     assert found["start to first proxied answer"] is True
+
+
+def test_the_fixture_has_fixed_limits() -> None:
+    measured = run(ProxyResult(name="edgeproxy", version="1"))
+    measured.fixture = Fixture(start_ms=30, reset_ms=2.5)
+
+    assert verdicts(measured)["fixture: start to first proxied answer"] is True
+    assert verdicts(measured)["fixture: reset"] is False
 
 
 def test_a_row_shows_limit_figure_and_verdict() -> None:

@@ -1,4 +1,4 @@
-from tests.bench.results import Footprint, Load, ProxyResult, Run, Transfer, Tunnels
+from tests.bench.results import Fixture, Footprint, Load, ProxyResult, Run, Transfer, Tunnels
 from tests.bench.table import markdown, number, ratio, report
 
 
@@ -97,3 +97,11 @@ def test_idle_websockets_show_what_each_of_them_costs() -> None:
     measured.tunnels = {"ws": Tunnels(count=10_000, each=8192, cpu_share=0.021)}
 
     assert "| ws              | 10,000 |      8.0 |         2.1 |" in report(measured, [])
+
+
+def test_the_fixture_is_shown_in_milliseconds() -> None:
+    measured = run()
+    measured.fixture = Fixture(start_ms=21.04, reset_ms=1.234)
+
+    assert "| start to first proxied answer | 21.0 |" in report(measured, [])
+    assert "| reset                         | 1.23 |" in report(measured, [])

@@ -364,7 +364,7 @@ async def test_a_target_whose_name_moves_is_left_when_its_streams_have_ended(tmp
     ):
         busy = await client.begin("GET", "/")
         await until(lambda: target.requests)
-        edgeproxy.proxy._on_moved(pool_of(edgeproxy).target)
+        edgeproxy.proxy._groups.on_moved(pool_of(edgeproxy).target)
         gate.set()
         bodies = [await (await client.begin("GET", "/")).read_all(), await busy.read_all()]
         await until(lambda: 1 == len(pool_of(edgeproxy).connections))

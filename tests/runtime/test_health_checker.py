@@ -92,7 +92,7 @@ async def test_thresholds_count_results_in_a_row() -> None:
         ScriptedTarget(answering(), health_status=200) as target,
         running(forwarding_to(target.port, group=group), time_scale=0.001) as edgeproxy,
     ):
-        checker = edgeproxy.proxy._checkers["app"]
+        checker = edgeproxy.proxy._groups.checkers["app"]
         await edgeproxy.healthy()
         (watch,) = checker._watches.values()
         checker._stop(watch)

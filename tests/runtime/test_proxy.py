@@ -127,7 +127,7 @@ async def test_a_request_on_a_listener_that_goes_is_finished() -> None:
 async def test_a_port_that_is_taken_leaves_the_old_configuration_serving() -> None:
     async with running(answering_itself("old")) as edgeproxy:
         old = edgeproxy.proxy.topology
-        edgeproxy.proxy._binds[81] = Bind("127.0.0.1", edgeproxy.port())
+        edgeproxy.proxy._binds = {**edgeproxy.proxy._binds, 81: Bind("127.0.0.1", edgeproxy.port())}
         with pytest.raises(BindError, match="is taken"):
             await edgeproxy.apply(answering_itself("new", listeners=(80, 82, 81)))
         answer = await edgeproxy.ask()

@@ -1,0 +1,151 @@
+"""Changing a load balancer while it runs. Each change has happened when its call returns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from edgeproxy.errors import EdgeProxyError
+from edgeproxy.model.rule import Rule
+from edgeproxy.testing import configuration as config
+from edgeproxy.testing import rule_making
+from edgeproxy.testing.addresses import StartsAndStops, TargetLike, target_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from edgeproxy.model.target import Target
+    from edgeproxy.model.topology import Topology
+    from edgeproxy.testing.configuration import Configuration
+    from edgeproxy.testing.loop_thread import LoopThread
+    from edgeproxy.testing.proxying import Files, Proxying
+
+
+class Changing:
+    """The part of `Alb` that changes it."""
+
+    _files: Files
+    _started: list[StartsAndStops]
+
+    def _running(self) -> tuple[LoopThread, Proxying]:
+        raise NotImplementedError
+
+    @property
+    def topology(self) -> Topology:
+        """The configuration that runs."""
+        thread, proxying = self._running()
+        return thread.call(lambda: proxying.proxy.topology)
+
+    def _apply(self, topology: Topology) -> None:
+        thread, proxying = self._running()
+        thread.run(proxying.proxy.apply(topology))
+
+    def _listening(self, what: TargetLike) -> Target:
+        """A target that listens: one that can be started is, and this load balancer will stop it."""
+        if isinstance(what, StartsAndStops) and not what.is_started:
+            what.start()
+            self._started.append(what)
+        return target_of(what)
+
+    def _stop_targets(self, but_for: int = 0) -> None:
+        """Stops what was started here, the last one first."""
+        while len(self._started) > but_for:
+            self._started.pop().stop()
+
+    def apply(self, configuration: Configuration) -> None:
+        """Another configuration, for the requests that come from now on.
+
+        Raises:
+            EdgeProxyError: It cannot run; the one before keeps serving.
+        """
+        topology, folder = config.topology_of(configuration)
+        before, self._files.folder = self._files.folder, folder
+        try:
+            self._apply(topology)
+        except EdgeProxyError:
+            self._files.folder = before
+            raise
+
+    def register(self, *targets: TargetLike, group: str | None = None) -> None:
+        """More targets for a target group, the first where none is named; those that can be are started."""
+        topology = self.topology
+        for each in targets:
+            topology = config.with_target(topology, group, self._listening(each))
+        self._apply(topology)
+
+    def deregister(self, *targets: TargetLike, group: str | None = None) -> None:
+        """Takes targets out of a target group, or of all: they drain, and are gone after the deregistration delay."""
+        topology = self.topology
+        for each in targets:
+            topology = config.without_target(topology, group, target_of(each))
+        self._apply(topology)
+
+    def add_target_group(self, name: str, *targets: TargetLike, **settings: Any) -> str:
+        """One more target group.
+
+        Args:
+            name: Its name, which is returned.
+            targets: What is registered with it.
+            settings: More of it in AWS's names, such as `HealthCheckPath="/health"`.
+        """
+        defaults = {"Name": name, "Protocol": "HTTP", "Port": config.ANY_PORT}
+        topology = config.with_group(self.topology, {**defaults, **settings})
+        for each in targets:
+            topology = config.with_target(topology, name, self._listening(each))
+        self._apply(topology)
+        return name
+
+    def add_rule(
+        self,
+        *,
+        forward: str | Mapping[str, int] | None = None,
+        fixed_response: rule_making.Answer | None = None,
+        redirect: Mapping[str, str] | None = None,
+        actions: Sequence[Mapping[str, Any]] = (),
+        conditions: Sequence[Mapping[str, Any]] = (),
+        transforms: Sequence[Mapping[str, Any]] = (),
+        sticky_seconds: int | None = None,
+        priority: int | None = None,
+        port: int | None = None,
+        **simple: Any,
+    ) -> int:
+        """One more rule.
+
+        Args:
+            forward: A target group, or several with their weights.
+            fixed_response: A status, or a status, a body and perhaps a content type.
+            redirect: In AWS's names, such as `{"Path": "/new", "StatusCode": "HTTP_302"}`.
+            actions: In AWS's names, where none of these is enough.
+            conditions: In AWS's names.
+            transforms: In AWS's names.
+            sticky_seconds: Clients stay with the target group that they came to first.
+            priority: Behind all others where it is left out.
+            port: The listener's declared one; the HTTPS listener where it is left out.
+            simple: Conditions: `path`, `host`, `method` and `source_ip` take a text or several, `header` and `query` a
+                dict.
+
+        Returns:
+            The priority.
+        """
+        topology = self.topology
+        listener = config.listener_of(topology, port)
+        wanted = list(actions)
+        if forward is not None:
+            wanted.append(rule_making.forward_to(forward, sticky_seconds=sticky_seconds))
+        if fixed_response is not None:
+            wanted.append(rule_making.fixed_response(fixed_response))
+        if redirect is not None:
+            wanted.append(rule_making.redirect(redirect))
+        settings = {
+            "Priority": priority or rule_making.next_priority(listener),
+            "Conditions": [*conditions, *rule_making.conditions_of(**simple)],
+            "Actions": wanted,
+            "Transforms": list(transforms),
+        }
+        rule: Rule = config.decoded(settings, Rule)
+        self._apply(config.with_rule(topology, listener, rule))
+        return rule.priority
+
+    def remove_rule(self, priority: int, *, port: int | None = None) -> None:
+        """One rule less."""
+        topology = self.topology
+        self._apply(config.without_rule(topology, config.listener_of(topology, port), priority))

@@ -1,0 +1,223 @@
+"""The requests that came: what became of each, and assertions on them.
+
+They are the proxy's own records, kept as they ended; what a target got is encoded again by the code that encoded it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from edgeproxy.control.request_document import request_document
+from edgeproxy.exchange.h2_exchange import H2Exchange
+from edgeproxy.rules.wildcard import compile_any
+from edgeproxy.runtime.request_ring import Entry, ListenerPlace
+from edgeproxy.testing.headers import Headers
+from edgeproxy.testing.sent import sent_in_h1, sent_in_h2
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from edgeproxy.exchange.exchange import Exchange
+    from edgeproxy.exchange.record import ExchangeRecord
+    from edgeproxy.runtime.clock import Clock
+
+CAPACITY: Final = 10_000
+"""Requests; each keeps its head and its connection's facts alive, a few kilobytes."""
+
+_SHOWN = 40
+_WILD = ("path", "host", "target", "target_group")
+
+
+class RecordedRequest:
+    """One request that has ended.
+
+    Attributes:
+        method: As sent.
+        scheme: `http` or `https`.
+        version: `HTTP/1.1`, `HTTP/2.0`, …
+        host: The name asked for, without port.
+        path: As rules saw it.
+        query: Undecoded.
+        listener_port: The declared one.
+        rule: The priority of the rule that answered, `default`, or None when no rule was asked.
+        actions: As the access log lists them.
+        target_group: Its name, if a target group was chosen.
+        target: `ADDRESS:PORT`, if a target was chosen.
+        status: What the client got; 460 when it had left.
+        target_status: What the target answered, if it did.
+        transformed_host: What a transform made of the host.
+        transformed_path: What a transform made of path and query.
+        redirect_url: The Location of a redirect action.
+        outcome: How it ended, such as `FORWARDED` or `TARGET_CLOSED`.
+        why: The same in words.
+        error_reason: The access log's.
+        classification: Desync mitigation's, None for a compliant request.
+        started: When its head was complete.
+        duration: Seconds from then to the end.
+        request_time: Seconds until it was sent to the target.
+        target_time: Seconds until the target's response head was there.
+        received_bytes: Head and body.
+        sent_bytes: Head and body.
+        trace_id: X-Amzn-Trace-Id as the target got it.
+        client: `ADDRESS:PORT`.
+        document: All that and more, with the access log's names.
+    """
+
+    def __init__(self, entry: Entry, clock_offset: float) -> None:
+        record = entry.record
+        found = self.document = request_document(entry, clock_offset)
+        self._exchange = cast("Exchange", record)
+        self.method: str | None = found["method"]
+        self.scheme: str = found["scheme"]
+        self.version: str | None = found["version"]
+        self.host: str | None = found["host"]
+        self.path: str | None = found["path"]
+        self.query: str | None = found["query"]
+        self.listener_port: int = found["listener_port"]
+        priority: int | None = found["matched_rule_priority"]
+        self.rule: int | str | None = "default" if priority == 0 else priority
+        self.actions: str | None = found["actions_executed"]
+        self.target_group: str | None = found["target_group"]
+        self.target: str | None = found["target"]
+        self.status: int = found["elb_status_code"]
+        self.target_status: int | None = found["target_status_code"]
+        self.transformed_host: str | None = found["transformed_host"]
+        self.transformed_path: str | None = None if record.transformed is None else record.transformed.target
+        self.redirect_url: str | None = found["redirect_url"]
+        self.outcome: str = found["outcome"]
+        self.why: str = found["why"]
+        self.error_reason: str | None = found["error_reason"]
+        self.classification: str | None = found["classification"]
+        self.started = dt.datetime.fromtimestamp(record.arrived + clock_offset, dt.UTC)
+        self.duration: float = found["duration"]
+        self.request_time: float | None = found["request_processing_time"]
+        self.target_time: float | None = found["target_processing_time"]
+        self.received_bytes: int = found["received_bytes"]
+        self.sent_bytes: int = found["sent_bytes"]
+        self.trace_id: str | None = found["trace_id"]
+        self.client: str = found["client"]
+
+    @property
+    def headers(self) -> Headers:
+        """As the client sent them."""
+        head = self._exchange.head
+        return Headers([] if head is None else head.fields.fields)
+
+    @functools.cached_property
+    def _sent(self) -> tuple[str | None, Headers]:
+        exchange = self._exchange
+        if exchange.head is None or not exchange.dispatched:
+            return None, Headers([])
+        if isinstance(exchange, H2Exchange) and (scheme := exchange.target_scheme):
+            return sent_in_h2(exchange, scheme)
+        return sent_in_h1(exchange)
+
+    @property
+    def target_line(self) -> str | None:
+        """The request line as the target got it; made of pseudo-headers if that was HTTP/2."""
+        return self._sent[0]
+
+    @property
+    def target_headers(self) -> Headers:
+        """The headers as the target got them; in HTTP/2 with `:scheme` and `:authority`."""
+        return self._sent[1]
+
+    @property
+    def target_head(self) -> list[str]:
+        """That line and those headers, one each; empty if no target was reached."""
+        line, headers = self._sent
+        return [] if line is None else [line, *(f"{name}: {value}" for name, value in headers)]
+
+    def __repr__(self) -> str:
+        where = f" -> {self.target_group} {self.target}" if self.target else ""
+        said = "" if self.target_status in (None, self.status) else f" (the target said {self.target_status})"
+        query = f"?{self.query}" if self.query else ""
+        why = "" if self.outcome == "FORWARDED" else f": {self.why}"
+        url = f"{self.scheme}://{self.host}{self.path}{query}"
+        return f"{self.method} {url} rule {self.rule}{where} {self.status}{said}{why}"
+
+
+class Recorder:
+    """Keeps what ends; for `RequestRing.keep`."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._entries: deque[Entry] = deque(maxlen=CAPACITY)
+        self.missed = 0
+
+    def keep(self, record: ExchangeRecord, place: ListenerPlace, ended: float) -> None:
+        """An exchange has ended."""
+        if len(self._entries) == CAPACITY:
+            self.missed += 1
+        self._entries.append(Entry(record, place, ended))
+
+    def clear(self) -> None:
+        """Forgets everything."""
+        self._entries.clear()
+        self.missed = 0
+
+    def requests(self) -> list[RecordedRequest]:
+        """What is kept, in the order in which it ended."""
+        return [RecordedRequest(entry, self._clock.offset) for entry in self._entries]
+
+
+def matching(requests: Iterable[RecordedRequest], wanted: dict[str, Any]) -> list[RecordedRequest]:
+    """The requests that have all that is wanted; texts for path, host, target and target group may hold `*` and `?`.
+
+    Raises:
+        TypeError: A request has no such thing.
+    """
+    unknown = [name for name in wanted if name not in _COMPARED]
+    if unknown:
+        raise TypeError(f"A request has no '{unknown[0]}'; what can be asked for is: {', '.join(sorted(_COMPARED))}.")
+    tests = [_COMPARED[name](name, value) for name, value in wanted.items()]
+    return [request for request in requests if all(test(request) for test in tests)]
+
+
+def failure(requests: list[RecordedRequest], wanted: dict[str, Any], found: int, times: int | None) -> str:
+    """What an assertion says that does not hold."""
+    expected = "at least one request" if times is None else f"{times} request{'' if times == 1 else 's'}"
+    asked = ", ".join(f"{name}={value!r}" for name, value in wanted.items()) or "anything"
+    lines = [f"expected {expected} with {asked}, but {found} came."]
+    if requests:
+        lines.append(f"All {len(requests)} requests, in the order in which they ended:")
+        shown = requests[-_SHOWN:]
+        if len(shown) < len(requests):
+            lines.append(f"  ({len(requests) - len(shown)} earlier ones)")
+        chosen = set(map(id, matching(requests, wanted)))
+        lines += [f"  {'*' if id(request) in chosen else ' '} {request!r}" for request in shown]
+    else:
+        lines.append("There were no requests at all.")
+    return "\n".join(lines)
+
+
+def _equal(name: str, value: Any) -> Any:
+    return lambda request: getattr(request, name) == value
+
+
+def _wild(name: str, value: Any) -> Any:
+    if value is None:
+        return _equal(name, value)
+    matches = compile_any([value], ignore_case=name == "host")
+    return lambda request: (found := getattr(request, name)) is not None and matches(found)
+
+
+def _has_headers(name: str, value: Any) -> Any:
+    return lambda request: all(wanted in getattr(request, name).all(each) for each, wanted in value.items())
+
+
+_PLAIN: Final = (
+    *("method", "scheme", "version", "query", "listener_port", "rule", "actions", "status", "target_status"),
+    *("transformed_host", "transformed_path", "redirect_url", "outcome", "why", "error_reason", "classification"),
+    *("trace_id", "client", "target_line"),
+)
+
+_COMPARED: Final = {
+    **dict.fromkeys(_PLAIN, _equal),
+    **dict.fromkeys(_WILD, _wild),
+    "headers": _has_headers,
+    "target_headers": _has_headers,
+}

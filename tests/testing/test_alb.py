@@ -1,0 +1,129 @@
+"""A load balancer for one test: where it is, who trusts it, how it is changed, and its time."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from edgeproxy.errors import ConfigError
+from edgeproxy.testing import Alb, targets, throw_away_ca
+from tests.helpers.proxies import open_files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def alb() -> Iterator[Alb]:
+    with Alb() as made:
+        yield made
+
+
+def status(alb: Alb, path: str = "/") -> int:
+    return alb.clients.urllib3().request("GET", alb.url(path)).status
+
+
+def test_it_is_on_free_ports_and_targets_see_the_declared_ones(alb: Alb) -> None:
+    alb.register(targets.answering())
+
+    assert 200 == status(alb)
+    (request,) = alb.expect()
+    assert ("443", "localhost") == (request.target_headers["X-Forwarded-Port"], request.target_headers["Host"])
+    assert {80, 443} == set(alb.real_ports())
+    assert not {80, 443} & set(alb.real_ports().values())
+
+
+def test_redirects_of_the_default_lead_to_where_https_really_is(alb: Alb) -> None:
+    answer = alb.clients.urllib3().request("GET", alb.http_url("/x?y"), redirect=False)
+
+    assert (301, alb.url("/x?y")) == (answer.status, answer.headers["Location"])
+
+
+async def test_the_asynchronous_context_manager_is_the_same() -> None:
+    async with Alb(targets=[targets.answering("hi")]) as alb, alb.clients.aiohttp() as session:
+        await alb.wait_healthy()
+        async with session.get("https://localhost/") as response:
+            assert "hi" == await response.text()
+
+
+async def test_a_blocking_client_in_an_asynchronous_test_is_answered() -> None:
+    async with Alb() as alb:
+        assert 503 == status(alb)
+
+
+def test_nothing_of_it_is_left_behind() -> None:
+    throw_away_ca()
+    files = open_files()
+    threads = set(threading.enumerate())
+    with Alb(targets=[targets.answering(), targets.silent()]) as alb:
+        status(alb)
+        alb.clients.connect()
+
+    assert files == open_files()
+    assert threads == set(threading.enumerate())
+
+
+def test_a_load_balancer_that_cannot_start_leaves_nothing_behind() -> None:
+    threads = set(threading.enumerate())
+    broken = {
+        "LoadBalancers": [
+            {
+                "Name": "alb",
+                "Listeners": [
+                    {
+                        "Port": 443,
+                        "Protocol": "HTTPS",
+                        "Certificates": [{"CertificateArn": "missing.pem"}],
+                        "DefaultActions": [{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "200"}}],
+                    }
+                ],
+            }
+        ]
+    }
+    with pytest.raises(ConfigError, match=r"missing\.pem"):
+        Alb(broken, targets=[]).start()
+
+    assert threads == set(threading.enumerate())
+
+
+def test_what_does_not_run_says_so(alb: Alb) -> None:
+    with pytest.raises(RuntimeError, match="has been started already"):
+        alb.start()
+    with pytest.raises(RuntimeError, match="does not run"):
+        _ = Alb().requests
+    alb.stop()
+    alb.stop()
+
+
+def test_a_subprocess_trusts_it(alb: Alb) -> None:
+    code = f"import ssl, urllib.request; print(urllib.request.urlopen('{alb.url()}').status)"
+    alb.add_rule(path="/", fixed_response=200)
+
+    said = subprocess.run([sys.executable, "-c", code], env=alb.env, capture_output=True, text=True, check=True)
+    assert "200\n" == said.stdout
+
+
+def test_a_reset_brings_back_the_beginning() -> None:
+    target, late = targets.answering(), targets.answering()
+    with Alb(targets=[target]) as alb:
+        target.health_status = 500
+        alb.advance(60)
+        assert ["unhealthy"] == [each.state for each in alb.target_health()]
+        alb.add_rule(path="/", fixed_response=418)
+        alb.register(late)
+        assert 418 == status(alb)
+        sock = alb.clients.connect()
+        target.health_status = 200
+
+        alb.reset()
+
+        assert b"" == sock.recv(1)
+        assert ([], []) == (alb.requests, alb.access_log)
+        assert (True, False) == (target.is_started, late.is_started)
+        assert 200 == status(alb)
+        alb.advance(0)  # the first check is waited for; one that was unhealthy would need five
+        assert ["healthy"] == [each.state for each in alb.target_health()]

@@ -1,0 +1,37 @@
+"""aiohttp finds the load balancer under any name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from edgeproxy.testing import Alb, targets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+URLS = ("https://app.example.com/", "http://app.example.com/", "https://localhost:443/")
+
+
+@pytest.fixture
+def alb() -> Iterator[Alb]:
+    """Says which name it was asked for."""
+    with Alb(names=["app.example.com"], targets=[targets.handler(lambda request: request.headers["host"])]) as made:
+        yield made
+
+
+def host_of(url: str) -> str:
+    return url.split("/")[2].removesuffix(":443")
+
+
+@pytest.mark.parametrize("url", URLS)
+async def test_aiohttp(alb: Alb, url: str) -> None:
+    async with alb.clients.aiohttp() as client, client.get(url) as response:
+        assert host_of(url) == await response.text()
+
+
+async def test_other_ports_lead_to_where_they_always_led(alb: Alb) -> None:
+    with targets.answering("other") as other:
+        async with alb.clients.aiohttp() as client, client.get(other.url) as response:
+            assert "other" == await response.text()

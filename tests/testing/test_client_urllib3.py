@@ -1,0 +1,50 @@
+"""urllib3 and requests find the load balancer under any name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+import urllib3
+
+from edgeproxy.testing import Alb, targets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+URLS = ("https://app.example.com/", "http://app.example.com/", "https://localhost:443/")
+
+
+@pytest.fixture
+def alb() -> Iterator[Alb]:
+    """Says which name it was asked for."""
+    with Alb(names=["app.example.com"], targets=[targets.handler(lambda request: request.headers["host"])]) as made:
+        yield made
+
+
+def host_of(url: str) -> str:
+    return url.split("/")[2].removesuffix(":443")
+
+
+@pytest.mark.parametrize("url", URLS)
+def test_requests(alb: Alb, url: str) -> None:
+    assert host_of(url) == alb.clients.requests().get(url).text
+
+
+@pytest.mark.parametrize("url", URLS)
+def test_urllib3(alb: Alb, url: str) -> None:
+    assert host_of(url) == alb.clients.urllib3().request("GET", url, retries=2).data.decode()
+
+
+def test_names_that_the_certificate_does_not_cover_are_noticed(alb: Alb) -> None:
+    with pytest.raises(requests.exceptions.SSLError, match="Hostname mismatch"):
+        alb.clients.requests().get("https://other.example.com/")
+    with pytest.raises(urllib3.exceptions.SSLError, match="Hostname mismatch"):
+        alb.clients.urllib3().request("GET", "https://other.example.com/")
+
+
+def test_other_ports_lead_to_where_they_always_led(alb: Alb) -> None:
+    with targets.answering("other") as other:
+        assert "other" == alb.clients.requests().get(other.url).text
+        assert b"other" == alb.clients.urllib3().request("GET", other.url).data
