@@ -101,15 +101,21 @@ async def test_an_upload_does_not_pile_up_in_front_of_a_slow_target(
         nonlocal received
         assert client.stdin is not None
         received = await take(conversation.read, client.stdin.transport.get_write_buffer_size)
+        # To the end of the request: an answer that overtakes it resets the stream, and some versions of curl mind.
+        tail = b""
+        while not tail.endswith(b"\r\n0\r\n\r\n"):
+            piece = await conversation.read(1 << 20)
+            assert piece
+            received += len(piece)
+            tail = tail[-8:] + piece
         await conversation.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone")
         await conversation.read_to_end()
 
     async with ScriptedTarget(taking, receive_buffer=1 << 16) as target:
         process = await start(over_tls(forwarding_to(target.port), tmp_path))
         before = rss(process.pid)
-        length = f"Content-Length: {GIBIBYTE}"
         address = f"https://127.0.0.1:{process.port}/"
-        async with curl("-X", "POST", "-H", length, "-H", "Expect:", "-T", "-", address) as client:
+        async with curl("-X", "POST", "-H", "Expect:", "-T", "-", address) as client:
             assert client.stdin is not None
             assert client.stdout is not None
             for _ in range(GIBIBYTE // len(ROOM)):
@@ -118,5 +124,6 @@ async def test_an_upload_does_not_pile_up_in_front_of_a_slow_target(
             client.stdin.close()
             answer = await client.stdout.read()
 
-    assert (GIBIBYTE, b"done") == (received, answer)
+    assert b"done" == answer
+    assert GIBIBYTE < received
     assert peak_rss(process.pid) - before < ALLOWED_GROWTH
