@@ -17,9 +17,7 @@ from tests.helpers.exchange_ports import Stage
         ("HTTP/1.0", ("Connection: keep-alive",), True),
     ],
 )
-def test_who_may_ask_again(
-    version: str, fields: tuple[str, ...], *, keeps: bool
-) -> None:
+def test_who_may_ask_again(version: str, fields: tuple[str, ...], *, keeps: bool) -> None:
     client = Stage().client().sends(f"GET / {version}", "Host: a", *fields)
 
     assert client.exchange is not None
