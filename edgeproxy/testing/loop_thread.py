@@ -26,12 +26,16 @@ class LoopThread:
 
     def __init__(self, name: str, loop: asyncio.AbstractEventLoop | None = None) -> None:
         self.loop = loop or asyncio.new_event_loop()
+        self._is_closing = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
-        self.loop.run_forever()
+        while not self._is_closing:
+            # SystemExit in a task leaves the loop, and whoever waits for this thread would wait for ever.
+            with contextlib.suppress(SystemExit):
+                self.loop.run_forever()
 
     @property
     def is_here(self) -> bool:
@@ -70,6 +74,7 @@ class LoopThread:
             return
         with contextlib.suppress(RuntimeError):
             self.start(_cancel_all()).result(JOIN_SECONDS)
+        self._is_closing = True
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(JOIN_SECONDS)
         if not self._thread.is_alive():

@@ -382,10 +382,10 @@ async def test_a_silent_stream_is_a_504_and_others_on_its_connection_go_on(tmp_p
         await stream.send_head(OK)
         while not gate.is_set():
             await stream.send(b"x")
-            await asyncio.sleep(0.01)
+            await edgeproxy.sweeps(1)
         await stream.send(b"", end=True)
 
-    async with H2Target(script) as target, served(target.port, folder=tmp_path, idle_timeout=5) as (_, client):
+    async with H2Target(script) as target, served(target.port, folder=tmp_path, idle_timeout=5) as (edgeproxy, client):
         busy = await client.begin("GET", "/busy")
         reading = asyncio.create_task(busy.read_all())
         status = await status_of(await client.begin("GET", "/silent"))
@@ -441,13 +441,13 @@ async def test_a_target_that_reads_slowly_is_not_silent(tmp_path: Path) -> None:
     async def script(stream: H2Stream) -> None:
         stream.peer.h2.increment_flow_control_window(MIB)
         for _ in range(30):
-            await asyncio.sleep(0.02)
+            await edgeproxy.sweeps(1)
             stream.peer.h2.increment_flow_control_window(100, stream.id)
             await stream.peer.flush()
         gate.set()
         await stream.send_head(OK, end=True)
 
-    async with H2Target(script) as target, served(target.port, folder=tmp_path, idle_timeout=3) as (_, client):
+    async with H2Target(script) as target, served(target.port, folder=tmp_path, idle_timeout=3) as (edgeproxy, client):
         stream = await client.begin("POST", "/", end=False)
         sending = asyncio.create_task(stream.send(bytes(MIB), end=True))
         status = await status_of(stream)

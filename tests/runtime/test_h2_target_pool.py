@@ -194,17 +194,17 @@ async def test_a_connection_with_a_stream_is_not_idle(tmp_path: Path) -> None:
         await stream.send_head([(":status", "200")])
         while not gate.is_set():
             await stream.send(b"x")
-            await asyncio.sleep(0.01)
+            await edgeproxy.sweeps(1)
         await stream.send(b"", end=True)
 
     async with (
         H2Target(script) as target,
-        served(target.port, folder=tmp_path, idle_timeout=1) as edgeproxy,
+        served(target.port, folder=tmp_path, idle_timeout=5) as edgeproxy,
         h2_client(edgeproxy.port(443)) as client,
     ):
         stream = await client.begin("GET", "/")
         reading = asyncio.create_task(stream.read_all())
-        await edgeproxy.sweeps(5)
+        await edgeproxy.sweeps(12)
         gate.set()
         body = await reading
 

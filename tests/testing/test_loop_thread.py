@@ -57,3 +57,15 @@ def test_whatever_still_runs_is_ended(thread: LoopThread) -> None:
 
     assert ended.is_set()
     assert thread.loop.is_closed()
+
+
+def test_a_task_that_wants_to_leave_the_process_does_not_take_the_thread_along() -> None:
+    async def leave() -> None:
+        raise SystemExit(3)
+
+    thread = LoopThread("test")
+    future = thread.start(leave())
+    with pytest.raises(SystemExit):
+        future.result(5)
+    assert 1 == thread.call(lambda: 1)
+    thread.close()

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+import grpc
 import pytest
 
 from edgeproxy.testing import Alb, targets
+from tests.helpers.h2_wire import GOAWAY, PREFACE, settings
+from tests.helpers.wait import until_blocking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -157,3 +161,142 @@ async def test_in_an_asynchronous_test_what_depends_on_targets_is_awaited() -> N
         assert ["healthy"] == [each.state for each in alb.target_health()]
 
     assert 3 == checks
+
+
+# ---- HTTP/2
+
+
+def test_an_idle_client_of_http2_is_told_to_go(alb: Alb) -> None:
+    """GOAWAY behind the idle timeout; a client that stays is left a little later."""
+    sock = alb.clients.connect(context=alb.ca.client_context(alpn=["h2"]))
+    sock.sendall(PREFACE + settings())
+    alb.advance(59)
+    assert GOAWAY not in frame_types(sock)
+
+    alb.advance(40)
+
+    assert GOAWAY in frame_types(sock)
+    assert b"" == sock.recv(1)
+
+
+def test_a_silent_stream_of_http2_is_a_504_after_the_idle_timeout(alb: Alb) -> None:
+    target = targets.silent()
+    alb.register(target)
+    with ThreadPoolExecutor(1) as pool:
+        client = alb.clients.httpx(http2=True, timeout=30)
+        asked = pool.submit(client.get, "https://localhost/slow")
+        until_blocking(lambda: outstanding(alb, target.port) == 1)
+        alb.advance(59)
+        assert not asked.done()
+        alb.advance(3)
+
+        assert (504, "HTTP/2") == (asked.result(10).status_code, asked.result().http_version)
+    alb.expect(path="/slow", version="HTTP/2.0", outcome="TARGET_SILENT")
+
+
+def test_an_idle_connection_to_a_target_of_http2_is_closed(alb: Alb) -> None:
+    """The next call has another one."""
+    handler = grpc.unary_unary_rpc_method_handler(lambda message, context: context.peer().encode())
+    service = grpc.method_handlers_generic_handler("test.Service", {"Peer": handler})
+    target = targets.grpc(lambda server: server.add_generic_rpc_handlers([service]))
+    alb.add_target_group("grpc", target, ProtocolVersion="GRPC", HealthCheckIntervalSeconds=300)
+    alb.add_rule(path="/*", forward="grpc")
+    alb.wait_healthy("grpc")
+
+    def peer() -> bytes:
+        # A channel of its own: the client's connections are idle as well.
+        answer: bytes = alb.clients.grpc().unary_unary("/test.Service/Peer")(b"", timeout=10)
+        return answer
+
+    first = peer()
+    alb.advance(50)
+    assert first == peer()
+
+    alb.advance(65)
+
+    assert first != peer()
+
+
+# ---- WebSockets, cookies, and requests under way
+
+
+def test_a_silent_websocket_is_cut_after_the_idle_timeout(alb: Alb) -> None:
+    async def script(side: targets.TargetSide) -> None:
+        request = await side.read_request()
+        assert request is not None
+        await side.send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+        await side.wait_closed()
+
+    alb.register(targets.scripted(script))
+    sock = alb.clients.connect()
+    upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAA\r\n"
+    sock.sendall(b"GET /chat HTTP/1.1\r\nHost: localhost\r\n" + upgrade + b"\r\n")
+    assert b"101" == sock.recv(1000).split(b" ")[1]
+    alb.advance(59)
+    assert [] == alb.requests
+
+    alb.advance(3)
+
+    assert b"" == sock.recv(1)
+    alb.expect(path="/chat", status=101, times=1)
+
+
+def test_a_sticky_cookie_expires(alb: Alb) -> None:
+    attributes = {"stickiness.enabled": "true", "stickiness.lb_cookie.duration_seconds": "60"}
+    members = [targets.answering(name) for name in "ab"]
+    alb.add_target_group("sticky", *members, TargetGroupAttributes=attributes)
+    alb.add_rule(path="/*", forward="sticky")
+    client = alb.clients.urllib3()
+    cookie = client.request("GET", alb.url()).headers["Set-Cookie"].partition(";")[0]
+
+    def answers() -> set[bytes]:
+        return {client.request("GET", alb.url(), headers={"Cookie": cookie}).data for _ in range(4)}
+
+    alb.advance(59)
+    assert 1 == len(answers())
+    alb.advance(2)
+    assert {b"a", b"b"} == answers()
+
+
+def test_a_request_that_outlives_the_deregistration_delay_is_a_502(alb: Alb) -> None:
+    group = {"TargetGroupAttributes": {"deregistration_delay.timeout_seconds": "30"}}
+    target = targets.silent()
+    alb.add_target_group("leaving", target, **group)
+    alb.add_rule(path="/*", forward="leaving")
+    sock = alb.clients.connect()
+    sock.sendall(b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    until_blocking(lambda: target.requests)
+    alb.deregister(target)
+    alb.advance(28)
+    assert [] == alb.requests
+
+    alb.advance(4)
+
+    assert b"502" == sock.recv(1000).split(b" ")[1]
+    alb.expect(path="/slow", status=502, outcome="DEREGISTERED")
+
+
+def outstanding(alb: Alb, port: int) -> int:
+    """How many requests a target of the first target group has under way."""
+    thread, proxying = alb._running()
+    state = proxying.proxy._groups["app"].targets["127.0.0.1", port]
+    return thread.call(lambda: state.outstanding)
+
+
+def frame_types(sock: socket.socket) -> set[int]:
+    """The types of the HTTP/2 frames that have come, or come within a moment."""
+    sock.settimeout(0.2)
+    received = b""
+    try:
+        while data := sock.recv(1 << 16):
+            received += data
+    except TimeoutError:
+        pass
+    finally:
+        sock.settimeout(5)
+    found = set()
+    while received:
+        size = int.from_bytes(received[:3], "big")
+        found.add(received[3])
+        received = received[9 + size :]
+    return found

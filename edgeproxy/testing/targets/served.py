@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socketserver
 import threading
 from typing import TYPE_CHECKING, Any
@@ -39,8 +40,13 @@ class AsgiTarget(LocalTarget):
         options = {"log_config": None, "access_log": False, "ws": "auto", **self._options}
         self._thread = LoopThread("edgeproxy-asgi-target")
         self._server = uvicorn.Server(uvicorn.Config(self._app, **options))
-        self._serving = self._thread.start(self._server.serve(sockets=[listening]))
+        self._serving = self._thread.start(self._run(listening))
         self._thread.run(self._wait_until_started())
+
+    async def _run(self, listening: socket.socket) -> None:
+        # An app whose startup fails makes uvicorn leave the process, which is the test's.
+        with contextlib.suppress(SystemExit):
+            await self._server.serve(sockets=[listening])
 
     async def _wait_until_started(self) -> None:
         while not self._server.started:
