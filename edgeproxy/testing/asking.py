@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -49,13 +50,13 @@ class Explained:
 class Asking(Changing):
     """The part of `Alb` that answers questions."""
 
+    @abstractmethod
     def url(self, path: str = "/", *, port: int | None = None, host: str = "localhost") -> str:
         """The real address of a path."""
-        raise NotImplementedError
 
+    @abstractmethod
     def real_ports(self) -> dict[int, int]:
         """Where listeners really are, by the port that they declare."""
-        raise NotImplementedError
 
     @property
     def requests(self) -> list[RecordedRequest]:

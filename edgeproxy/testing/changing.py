@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from edgeproxy.errors import EdgeProxyError
@@ -20,14 +21,15 @@ if TYPE_CHECKING:
     from edgeproxy.testing.proxying import Files, Proxying
 
 
-class Changing:
+class Changing(ABC):
     """The part of `Alb` that changes it."""
 
     _files: Files
     _started: list[StartsAndStops]
 
+    @abstractmethod
     def _running(self) -> tuple[LoopThread, Proxying]:
-        raise NotImplementedError
+        """Its thread, and the proxy in it."""
 
     @property
     def topology(self) -> Topology:
