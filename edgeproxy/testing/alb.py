@@ -23,6 +23,7 @@ from edgeproxy.testing.addresses import LOOPBACK
 from edgeproxy.testing.asking import Asking
 from edgeproxy.testing.certificates import throw_away_ca
 from edgeproxy.testing.clients import Clients
+from edgeproxy.testing.lifetime import Lifetime
 from edgeproxy.testing.loop_thread import LoopThread
 from edgeproxy.testing.movable_time import MovableLoop, MovableTime
 from edgeproxy.testing.proxying import Files, Proxying
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from edgeproxy.testing.configuration import Configuration
 
 
-class Alb(Asking):
+class Alb(Asking, Lifetime):
     """See the top of this file.
 
     Attributes:
@@ -133,18 +134,6 @@ class Alb(Asking):
             thread.run(self._proxying.proxy.stop(0))
         thread.close()
         self._stop_targets()
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    async def __aenter__(self) -> Self:
-        return self.start()
-
-    async def __aexit__(self, *_: object) -> None:
-        self.stop()
 
     def reset(self) -> None:
         """As after the start: its configuration and its targets, no requests, no connections, no health. Time stays."""

@@ -9,22 +9,16 @@ import requests
 import urllib3
 
 from edgeproxy.testing import Alb, targets
+from tests.helpers.named_alb import URLS, host_of, named_alb
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-URLS = ("https://app.example.com/", "http://app.example.com/", "https://localhost:443/")
-
 
 @pytest.fixture
 def alb() -> Iterator[Alb]:
-    """Says which name it was asked for."""
-    with Alb(names=["app.example.com"], targets=[targets.handler(lambda request: request.headers["host"])]) as made:
+    with named_alb() as made:
         yield made
-
-
-def host_of(url: str) -> str:
-    return url.split("/")[2].removesuffix(":443")
 
 
 @pytest.mark.parametrize("url", URLS)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import socket
+from abc import abstractmethod
 from typing import Self
 
+from edgeproxy.testing.lifetime import Lifetime
 from edgeproxy.testing.running import RUNNING
 
 HOST = "127.0.0.1"
 
 
-class LocalTarget:
+class LocalTarget(Lifetime):
     """The base of all targets.
 
     Attributes:
@@ -52,25 +54,13 @@ class LocalTarget:
             self.is_started = False
             self._end()
 
+    @abstractmethod
     def _serve(self, listening: socket.socket) -> None:
         """Starts to accept; the socket is its own from here on."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _end(self) -> None:
         """Closes everything, the socket included."""
-        raise NotImplementedError
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    async def __aenter__(self) -> Self:
-        return self.start()
-
-    async def __aexit__(self, *_: object) -> None:
-        self.stop()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {f'at {self.host}:{self.port}' if self.is_started else 'not started'}>"
