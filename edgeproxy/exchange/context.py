@@ -6,7 +6,7 @@ replaces the object and never changes one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -18,7 +18,18 @@ if TYPE_CHECKING:
     from edgeproxy.exchange.actions import CompiledAction
     from edgeproxy.exchange.forwarding import RequestForwarding
     from edgeproxy.exchange.ports import ExchangeLedger, TargetDialer, WallClock
-    from edgeproxy.rules.table import RoutingTable
+    from edgeproxy.protocol.message import RequestHead
+
+
+class Routing(Protocol):
+    """The rules of a listener; `rules.table.RoutingTable` is one."""
+
+    @property
+    def identity(self) -> object:
+        """Nobody else's, for whoever remembers answers."""
+
+    def match(self, facts: RequestHead, /) -> CompiledAction:
+        """The action of the first rule that matches."""
 
 
 class ExchangeContext(msgspec.Struct, frozen=True, kw_only=True, gc=True):
@@ -36,7 +47,7 @@ class ExchangeContext(msgspec.Struct, frozen=True, kw_only=True, gc=True):
         allows_several_hosts: Requests with more than one Host header are served; rules look at the first.
     """
 
-    routing: RoutingTable[CompiledAction]
+    routing: Routing
     forwarding: RequestForwarding
     dialer: TargetDialer
     ledger: ExchangeLedger
@@ -45,3 +56,7 @@ class ExchangeContext(msgspec.Struct, frozen=True, kw_only=True, gc=True):
     h2_encoder: HeaderEncoder = msgspec.field(default_factory=HeaderEncoder)
     response_headers: ResponseHeaders = UNCHANGED
     allows_several_hosts: bool = False
+
+    def with_response_headers(self, headers: ResponseHeaders) -> ExchangeContext:
+        """The same, but these are put on the responses."""
+        return msgspec.structs.replace(self, response_headers=headers)

@@ -19,6 +19,7 @@ from edgeproxy.protocol.h1_server import request_fields_memo
 from edgeproxy.runtime.clock import Clock
 from edgeproxy.runtime.compiled import Compiled, CompiledListener, Compiler, ListenerKey
 from edgeproxy.runtime.deadlines import DeadlineSweep
+from edgeproxy.runtime.faults import Faults
 from edgeproxy.runtime.health_checker import GroupHealthChecker
 from edgeproxy.runtime.listener import Bind, ListenerSocket
 from edgeproxy.runtime.log_outlets import LogOutlets
@@ -52,7 +53,7 @@ CERTIFICATE_CHECK_SECONDS = 1.0
 class EdgeProxy:
     """An application load balancer."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a proxy has so many parts
         self,
         *,
         certificates: CertificateLocator | None = None,
@@ -65,6 +66,7 @@ class EdgeProxy:
         stickiness_key: Callable[[], bytes] | None = None,
         clock: Clock | None = None,
         resolve_name: Resolve = resolve,
+        fault_header: bool = False,
     ) -> None:
         """A proxy that is not started.
 
@@ -80,6 +82,7 @@ class EdgeProxy:
                 without it they are random, and cookies are worth nothing after a restart.
             clock: The time.
             resolve_name: Gives the addresses of targets that are registered by name.
+            fault_header: Responses say with X-Edgeproxy-Fault which faults on purpose took the request.
         """
         self._certificates = certificates
         self._trust_stores = trust_stores
@@ -109,6 +112,13 @@ class EdgeProxy:
         self.state = ProxyState.STARTING
         self._pools = TargetPools(self._clock, time_scale=time_scale)
         self._sweep = DeadlineSweep(self._clock.now, time_scale=time_scale)
+        self.faults = Faults(
+            self._clock,
+            pools=self._pools,
+            checkers=self._checkers,
+            time_scale=time_scale,
+            tells_client=fault_header,
+        )
         self._compiler = Compiler(
             dialer=self._pools,
             metrics=self.metrics,
@@ -164,6 +174,7 @@ class EdgeProxy:
         for listener in listeners:
             listener.cut()
         self._sweep.stop()
+        self.faults.stop()
         for checker in self._checkers.values():
             await checker.close()
         self._checkers.clear()
@@ -298,11 +309,11 @@ class EdgeProxy:
             self._leaving.append(leaving)
         for key, wanted in compiled.listeners.items():
             listener = opened.get(key) or self._listeners[key]
-            listener.context = wanted.context
             listener.idle_timeout = wanted.settings.idle_timeout_seconds * self._time_scale
             listener.client_keep_alive = wanted.settings.client_keep_alive_seconds * self._time_scale
         self._listeners = {key: opened.get(key) or self._listeners[key] for key in compiled.listeners}
         self._compiled = compiled
+        self.faults.follow(compiled, self._listeners)
         for listener in list(self._listeners.values()):
             await listener.serve()
 
@@ -361,6 +372,7 @@ class EdgeProxy:
                 resolve_name=self._resolve,
                 on_checked=self._logs.on_checked,
                 epoch=self._logs.epoch,
+                mark_of=self.faults.mark_of,
             )
         return checker
 
@@ -380,6 +392,7 @@ class EdgeProxy:
             listener.check(now)
         self._leaving = [listener for listener in self._leaving if listener.connections]
         self._finish_draining(now)
+        self.faults.check(now)
         if now - self._anomalies_evaluated >= EVALUATION_SECONDS * self._time_scale:
             self._anomalies_evaluated = now
             for group in self._groups.values():
