@@ -6,7 +6,7 @@ replaces the object and never changes one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -18,18 +18,7 @@ if TYPE_CHECKING:
     from edgeproxy.exchange.actions import CompiledAction
     from edgeproxy.exchange.forwarding import RequestForwarding
     from edgeproxy.exchange.ports import ExchangeLedger, TargetDialer, WallClock
-    from edgeproxy.protocol.message import RequestHead
-
-
-class Routing(Protocol):
-    """The rules of a listener; `rules.table.RoutingTable` is one."""
-
-    @property
-    def identity(self) -> object:
-        """Nobody else's, for whoever remembers answers."""
-
-    def match(self, facts: RequestHead, /) -> CompiledAction:
-        """The action of the first rule that matches."""
+    from edgeproxy.rules.table import RoutingTable
 
 
 class ExchangeContext(msgspec.Struct, frozen=True, kw_only=True, gc=True):
@@ -47,7 +36,7 @@ class ExchangeContext(msgspec.Struct, frozen=True, kw_only=True, gc=True):
         allows_several_hosts: Requests with more than one Host header are served; rules look at the first.
     """
 
-    routing: Routing
+    routing: RoutingTable[CompiledAction]
     forwarding: RequestForwarding
     dialer: TargetDialer
     ledger: ExchangeLedger

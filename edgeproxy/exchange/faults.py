@@ -29,12 +29,13 @@ if TYPE_CHECKING:
 
     from edgeproxy.balancing.target_state import TargetState
     from edgeproxy.exchange.actions import CompiledAction
-    from edgeproxy.exchange.context import ExchangeContext, Routing
+    from edgeproxy.exchange.context import ExchangeContext
     from edgeproxy.exchange.exchange import Exchange
     from edgeproxy.exchange.fault_draws import ActiveFault
     from edgeproxy.exchange.ports import ExchangeLedger, TargetDialer, TargetPort, Timers
     from edgeproxy.exchange.record import ExchangeRecord
     from edgeproxy.protocol.message import RequestHead
+    from edgeproxy.rules.table import RoutingTable
 
 
 class ListenerFaults(msgspec.Struct, frozen=True):
@@ -72,7 +73,8 @@ class FaultInjector:
             return context
         return msgspec.structs.replace(
             context,
-            routing=FaultedRouting(context.routing, faults, self),
+            # It is asked as the table is.
+            routing=cast("RoutingTable[CompiledAction]", FaultedRouting(context.routing, faults, self)),
             dialer=FaultedDialer(context.dialer, faults.by_group, self),
             ledger=FaultedLedger(context.ledger),
         )
@@ -91,7 +93,7 @@ class FaultedRouting:
 
     __slots__ = ("_actions", "_faults", "_injector", "_routing", "identity")
 
-    def __init__(self, routing: Routing, faults: ListenerFaults, injector: FaultInjector) -> None:
+    def __init__(self, routing: RoutingTable[CompiledAction], faults: ListenerFaults, injector: FaultInjector) -> None:
         self._routing = routing
         self._faults = faults
         self._injector = injector

@@ -50,18 +50,20 @@ def verbs(group: click.Group, name: str = "edgeproxy") -> list[tuple[str, click.
 
 
 def test_the_verbs_are_those_of_the_readme() -> None:
-    assert ["certs", "check", "demo", "explain", "health", "logs", "run", "schema"] == main.list_commands(
+    assert ["certs", "check", "demo", "explain", "fault", "health", "logs", "run", "schema"] == main.list_commands(
         click.Context(main)
     )
 
 
 def test_every_option_can_come_from_the_environment() -> None:
-    """Of `--target` there are two: what `run` forwards to, and what `logs` shows."""
+    """Of `--target` there are several: what `run` forwards to, what `logs` shows, and what `fault` means."""
     own = {("edgeproxy logs", "target"): "EDGEPROXY_LOGS_TARGET"}
     for name, command in verbs(main):
         for parameter in command.params:
             if isinstance(parameter, click.Option) and not parameter.is_eager:
                 long_name = max(parameter.opts, key=len).removeprefix("--")
+                if name.startswith("edgeproxy fault") and long_name not in ("admin", "json"):
+                    own[name, long_name] = f"EDGEPROXY_FAULT_{long_name.replace('-', '_').upper()}"
                 expected = own.get((name, long_name), "EDGEPROXY_" + long_name.replace("-", "_").upper())
                 assert (name, expected) == (name, parameter.envvar)
 

@@ -74,7 +74,7 @@ def test_without_filters_everything_is_let_through() -> None:
 def test_a_request_that_could_not_be_read_has_a_status_and_no_more() -> None:
     held = {
         name
-        for name, value in zip(FILTERS, ("400", "GET", "*", "*", "default", "*", "0"), strict=True)
+        for name, value in zip(FILTERS, ("400", "GET", "*", "*", "default", "*", "*", "0"), strict=True)
         if RequestFilter([(name, value)]).holds(unreadable())
     }
 

@@ -37,13 +37,15 @@ BIG = bytes(range(256)) * 400
 @contextlib.asynccontextmanager
 async def serving(*faults: Fault, script: Any = None, **options: Any) -> AsyncIterator[RunningProxy]:
     """A proxy in front of one healthy target, with faults that were added."""
-    async with ScriptedTarget(script or answering(b"hello")) as target:
-        async with running(forwarding_to(target.port), **options) as edgeproxy:
-            await edgeproxy.healthy()
-            for fault in faults:
-                edgeproxy.proxy.faults.add(fault)
-            edgeproxy.proxy.requests.recent()
-            yield edgeproxy
+    async with (
+        ScriptedTarget(script or answering(b"hello")) as target,
+        running(forwarding_to(target.port), **options) as edgeproxy,
+    ):
+        await edgeproxy.healthy()
+        for fault in faults:
+            edgeproxy.proxy.faults.add(fault)
+        edgeproxy.proxy.requests.recent()
+        yield edgeproxy
 
 
 def records(edgeproxy: RunningProxy) -> list[ExchangeRecord]:
@@ -103,7 +105,8 @@ async def test_a_status_of_a_rule_that_answers_by_itself_needs_no_target() -> No
 
 
 async def test_only_the_rule_that_was_named_fails() -> None:
-    rule = "[{Priority: 7, Conditions: [{Field: path-pattern, Values: ['/a']}], Actions: [{Type: forward, TargetGroupArn: app}]}]"
+    condition, action = "{Field: path-pattern, Values: ['/a']}", "{Type: forward, TargetGroupArn: app}"
+    rule = f"[{{Priority: 7, Conditions: [{condition}], Actions: [{action}]}}]"
     async with ScriptedTarget(answering()) as target, running(forwarding_to(target.port, rules=rule)) as edgeproxy:
         await edgeproxy.healthy()
         edgeproxy.proxy.faults.add(Fault(status=500, where=FaultWhere(listener=80, rule=7)))
@@ -134,7 +137,9 @@ async def test_a_count_is_exact_and_then_nothing_looks_any_more() -> None:
         statuses = [(await edgeproxy.ask()).status for _ in range(4)]
         assert [503, 503, 200, 200] == statuses
         assert [(2, 2)] == hits(edgeproxy)
-        await until(lambda: listener.context is edgeproxy.proxy._compiled.listeners["dev", 80].context)
+        compiled = edgeproxy.proxy._compiled
+        assert compiled is not None
+        await until(lambda: listener.context is compiled.listeners["dev", 80].context)
 
 
 async def test_a_percentage_repeats_in_every_run() -> None:
@@ -504,7 +509,7 @@ async def test_over_http2_a_status_is_a_response_and_a_reset_is_a_stream_s(tmp_p
         await edgeproxy.healthy()
         client = await connect_h2(edgeproxy.port(443))
         edgeproxy.proxy.faults.add(Fault(status=503, count=1))
-        edgeproxy.proxy.faults.add(Fault(reset=True, percentage=100, count=2))
+        edgeproxy.proxy.faults.add(Fault(reset=True, count=1))
         assert 503 == (await client.ask("GET", "/")).status
         with pytest.raises(StreamResetError):
             await client.ask("GET", "/")
