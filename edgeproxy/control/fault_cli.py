@@ -17,6 +17,7 @@ import click
 
 from edgeproxy.control.admin_client import AdminAnswer, NotAnsweredError, ask
 from edgeproxy.control.exit_codes import ExitCode
+from edgeproxy.control.explain_faults import value_text
 from edgeproxy.control.options import ADMIN_DEFAULT, admin_address, each, option
 
 if TYPE_CHECKING:
@@ -68,7 +69,8 @@ _FLAGS: Final = (
 
 def _place_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for flag, key, text in reversed(_PLACES):
-        command = option(flag, key, verb="fault", metavar="NAME", help=text)(command)
+        # `Target` is a place and, without a place, a kind.
+        command = option(flag, f"Where{key}", verb="fault", metavar="NAME", help=text)(command)
     return command
 
 
@@ -95,7 +97,7 @@ def add(admin: Address | None, as_json: bool, **given: Any) -> None:
 
     Without --listener and --target-group it takes requests on all listeners.
     """
-    where = {key: given.pop(key) for _, key, _ in _PLACES}
+    where = {key: given.pop(f"Where{key}") for _, key, _ in _PLACES}
     body = {key: value for key, value in given.items() if value not in (None, False)}
     named = {key: value for key, value in where.items() if value is not None}
     answer = _asked(admin, "POST", PATH, body | ({"Where": named} if named else {}))
@@ -143,7 +145,7 @@ def _asked(admin: Address | None, method: str, path: str, body: dict[str, Any] |
         raise SystemExit(ExitCode.NOT_FINE) from error
     if answer.status >= 400:
         click.echo(answer.document.get("Message", f"The admin endpoint answers {answer.status}."), err=True)
-        raise SystemExit(ExitCode.NOT_FINE)
+        raise SystemExit(ExitCode.USAGE if answer.status == 400 else ExitCode.NOT_FINE)
     return answer
 
 
@@ -161,14 +163,10 @@ def _rows(document: dict[str, Any]) -> list[tuple[str, ...]]:
             str(each["Hits"]),
             str(each["Seen"]),
             each["Place"],
-            ", ".join(f"{key}: {_text(value)}" for key, value in each["Fault"].items() if key != "Name"),
+            ", ".join(f"{key}: {value_text(value)}" for key, value in each["Fault"].items() if key != "Name"),
         )
         for each in document["Faults"]
     ]
-
-
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _lines(document: dict[str, Any]) -> list[str]:
