@@ -98,7 +98,7 @@ def add(admin: Address | None, as_json: bool, **given: Any) -> None:
     Without --listener and --target-group it takes requests on all listeners.
     """
     where = {key: given.pop(f"Where{key}") for _, key, _ in _PLACES}
-    body = {key: value for key, value in given.items() if value not in (None, False)}
+    body = {key: value for key, value in given.items() if value is not None and value is not False}
     named = {key: value for key, value in where.items() if value is not None}
     answer = _asked(admin, "POST", PATH, body | ({"Where": named} if named else {}))
     _say(answer, as_json, lambda document: [document["Id"]])
