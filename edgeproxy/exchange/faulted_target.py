@@ -246,6 +246,8 @@ class FaultedTarget:
 
         def come() -> None:
             del self._timers[lane]
+            # Timers may be a little early, or on a clock of their own.
+            lane.may_pass = min(lane.may_pass, self._injection.now)
             act()
 
         self._timers[lane] = self._injection.after(max(lane.may_pass - self._injection.now, 0.0), come)

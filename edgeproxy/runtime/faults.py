@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from edgeproxy.runtime.target_pools import TargetPools
 
 MAX_ADDED: Final = 1000
-"""Faults that may be there at a time beside those of the configuration."""
+"""Faults that may be there at a time beside those of the configuration; those that are over make room."""
 
 _MARKS: Final = {
     "unhealthy": (TargetHealthState.UNHEALTHY, "Target.FailedHealthChecks"),
@@ -119,6 +119,9 @@ class Faults:
         Raises:
             ConfigError: There is no such place, or too many faults; nothing has changed.
         """
+        if len(self._added) >= MAX_ADDED:
+            now = self._clock.now()
+            self._added = {name: each for name, each in self._added.items() if not each.is_over(now)}
         if len(self._added) >= MAX_ADDED:
             raise ConfigError("", None, f"There can be {MAX_ADDED} faults at a time; remove some first")
         place = place_of(fault, self._compiled.topology if self._compiled is not None else None)

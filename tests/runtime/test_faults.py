@@ -617,3 +617,13 @@ async def test_many_faulted_requests_leave_nothing_behind() -> None:
         await until(lambda: 60 == len(records(edgeproxy)))
         assert not any(each.injection is not None and each.injection._waiting for each in records(edgeproxy))
         assert [0] == [each.outstanding for each in edgeproxy.proxy._groups["app"].targets.values()]
+
+
+async def test_faults_that_are_over_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgeproxy.runtime.faults.MAX_ADDED", 2)
+    async with serving(Fault(status=503, count=1), Fault(delay=1)) as edgeproxy:
+        with pytest.raises(ConfigError, match="There can be 2 faults at a time; remove some first"):
+            edgeproxy.proxy.faults.add(Fault(reset=True))
+        await edgeproxy.ask()
+        assert "fault-3" == edgeproxy.proxy.faults.add(Fault(status=500))
+        assert ["fault-2", "fault-3"] == [each.id for each in edgeproxy.proxy.faults.list()]
