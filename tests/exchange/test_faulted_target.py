@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
-from edgeproxy.exchange.faulted_target import Lane, Piece
 from edgeproxy.exchange.outcome import Outcome
 from edgeproxy.model.fault import Fault
 from tests.helpers.fault_stage import FaultStage
@@ -16,27 +11,6 @@ GET = ("GET / HTTP/1.1", "Host: a")
 
 def bodies(client_received: bytes) -> bytes:
     return client_received.partition(b"\r\n\r\n")[2]
-
-
-@given(st.binary(max_size=5000), st.integers(1, 100_000))
-def test_pieces_are_whole_in_order_and_in_time(data: bytes, rate: int) -> None:
-    lane = Lane(float(rate))
-    passed: list[bytes] = []
-    ends: list[bool] = []
-
-    def act(data: bytes, is_complete: bool) -> None:
-        passed.append(data)
-        ends.append(is_complete)
-
-    lane.waiting.append(Piece(act, act, data, is_complete=True))
-    now = 0.0
-    while lane.waiting:
-        now = max(now, lane.may_pass)
-        piece = lane.next(now)
-        piece.act(piece.data, piece.is_complete)
-    assert data == b"".join(passed)
-    assert [False] * (len(ends) - 1) + [True] == ends
-    assert len(data) / rate == pytest.approx(lane.may_pass)
 
 
 def test_a_response_comes_piece_by_piece_and_its_target_is_held() -> None:

@@ -17,7 +17,7 @@ from edgeproxy.runtime.access_log import AccessLog
 from tests.helpers.conversation import request
 from tests.helpers.h2_client import StreamResetError, connect_h2
 from tests.helpers.h2_peer import H2Target, answering_h2
-from tests.helpers.https import running_tls
+from tests.helpers.https import running_tls, trusting
 from tests.helpers.proxies import RunningProxy, answering_itself, forwarding_to, running
 from tests.helpers.targets import ScriptedTarget, answering, echoing, silent
 from tests.helpers.wait import until
@@ -283,7 +283,7 @@ async def test_a_trickle_is_not_silence() -> None:
     # 3 s of the load balancer's time at an idle timeout of 1.
     async with (
         ScriptedTarget(answering(bytes(3000))) as target,
-        running(forwarding_to(target.port, idle_timeout=1), time_scale=0.1) as edgeproxy,
+        running(forwarding_to(target.port, idle_timeout=1), time_scale=0.3) as edgeproxy,
     ):
         await edgeproxy.healthy()
         edgeproxy.proxy.faults.add(Fault(bandwidth=1000, where=APP))
@@ -627,3 +627,49 @@ async def test_faults_that_are_over_make_room(monkeypatch: pytest.MonkeyPatch) -
         await edgeproxy.ask()
         assert "fault-3" == edgeproxy.proxy.faults.add(Fault(status=500))
         assert ["fault-2", "fault-3"] == [each.id for each in edgeproxy.proxy.faults.list()]
+
+
+# ---- TLS, and the end
+
+
+async def test_over_tls_resets_and_cuts_are_the_same(tmp_path: Path) -> None:
+    async with (
+        ScriptedTarget(answering(BIG)) as target,
+        running_tls(forwarding_to(target.port), tmp_path) as edgeproxy,
+    ):
+        await edgeproxy.healthy()
+        edgeproxy.proxy.faults.add(Fault(reset=True, count=1))
+        edgeproxy.proxy.faults.add(Fault(truncate=50_000))
+        tls = {"tls": trusting(), "server_name": "app.test"}
+        conversation = await edgeproxy.connect(443, **tls)
+        await conversation.send(request("GET /"))
+        with pytest.raises(ConnectionResetError):
+            await conversation.read(1)
+        conversation = await edgeproxy.connect(443, **tls)
+        await conversation.send(request("GET /"))
+        received = (await conversation.read_until_cut()).partition(b"\r\n\r\n")[2]
+        assert BIG[:50_000] == received
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(delay=3000),
+        Fault(delay=3000, where=APP),
+        Fault(bandwidth=1, where=APP),
+        Fault(reset=True, after=3000),
+        Fault(idle_timeout=50),
+        Fault(target="draining", where=APP, lasting=3000),
+    ],
+)
+async def test_a_stop_leaves_no_timer(fault: Fault) -> None:
+    async with serving(script=silent if fault.reset or fault.idle_timeout else answering(BIG)) as edgeproxy:
+        edgeproxy.proxy.faults.add(fault)
+        conversation = await edgeproxy.connect()
+        await conversation.send(request("GET /"))
+        if fault.target is None:
+            await until(lambda: hits(edgeproxy) == [(1, 1)])
+        await edgeproxy.proxy.stop(0.0)
+        assert edgeproxy.proxy.faults._wake is None
+        for found in records(edgeproxy):
+            assert found.injection is None or not found.injection._waiting
