@@ -673,3 +673,20 @@ async def test_a_stop_leaves_no_timer(fault: Fault) -> None:
         assert edgeproxy.proxy.faults._wake is None
         for found in records(edgeproxy):
             assert found.injection is None or not found.injection._waiting
+
+
+@pytest.mark.parametrize("where", [None, APP])
+async def test_a_call_of_grpc_is_answered_in_grpcs_words(tmp_path: Path, where: FaultWhere | None) -> None:
+    async with H2Target(answering_h2()) as target:
+        text = forwarding_to(target.port, group="ProtocolVersion: GRPC")
+        async with running_tls(text, tmp_path, fault_header=True) as edgeproxy:
+            edgeproxy.proxy.faults.add(Fault(status=502, where=where, name="gone"))
+            client = await connect_h2(edgeproxy.port(443))
+            answer = await client.ask("POST", "/a.B/c", ("content-type", "application/grpc"))
+            assert (502, ["14"], ["unavailable"]) == (
+                answer.status,
+                answer.values("grpc-status"),
+                answer.values("grpc-message"),
+            )
+            assert ["gone"] == answer.values("x-edgeproxy-fault")
+            await client.conversation.close()
