@@ -62,6 +62,7 @@ class FaultedTarget:
         self._is_client_blocked = False
         self._is_held = False
         self._is_sender_blocked = False
+        self._is_port_blocked = False
         self._is_over = False
 
     # ---- what the connection says: there is one, or none
@@ -93,10 +94,12 @@ class FaultedTarget:
 
     def on_target_blocked(self) -> None:
         """It does not read as fast as the client sends."""
+        self._is_port_blocked = True
         self._exchange.on_target_blocked()
 
     def on_target_drained(self) -> None:
         """It has caught up."""
+        self._is_port_blocked = False
         if not self._is_sender_blocked:
             self._exchange.on_target_drained()
 
@@ -331,7 +334,7 @@ class FaultedTarget:
         self._is_sender_blocked = wanted
         if wanted:
             self._exchange.on_target_blocked()
-        else:
+        elif not self._is_port_blocked:
             self._exchange.on_target_drained()
 
     # ---- what the exchange says: the end

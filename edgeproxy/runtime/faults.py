@@ -109,6 +109,7 @@ class Faults:
         self._serving: list[ActiveFault] = []
         self._number = 0
         self._drained: set[TargetState] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._wake: asyncio.TimerHandle | None = None
 
     # ---- what people do
@@ -176,6 +177,7 @@ class Faults:
         ]
         self._compiled = compiled
         self._listeners = listeners
+        self._loop = asyncio.get_running_loop()
         self._serve()
 
     def check(self, now: float) -> None:
@@ -240,9 +242,9 @@ class Faults:
         """Marks end at their second, not at the next sweep."""
         self.stop()
         ends = [each.until for each in self._serving if each.until is not None]
-        if ends:
+        if ends and self._loop is not None:
             # A little later: the loop's clock may be coarser.
-            self._wake = asyncio.get_running_loop().call_later(max(min(ends) - now, 0.0) + 0.001, self._serve)
+            self._wake = self._loop.call_later(max(min(ends) - now, 0.0) + 0.001, self._serve)
 
     def __repr__(self) -> str:
         return f"<Faults {self._serving}>"

@@ -96,6 +96,16 @@ def test_a_request_comes_piece_by_piece_and_its_client_is_held() -> None:
     assert (100, False) == (len(bodies(stage.target.received)), client.is_paused)
 
 
+def test_a_target_that_does_not_read_holds_the_client_whatever_the_rate_allows() -> None:
+    stage = FaultStage(at_group=[Fault(bandwidth=100)])
+    client = stage.client().sends("POST / HTTP/1.1", "Host: a", "Content-Length: 120", body="x" * 20)
+    stage.target.stops_reading()
+    stage.timers.passes(1)
+    assert client.is_paused
+    stage.target.reads_on()
+    assert not client.is_paused
+
+
 def test_a_target_that_answers_before_the_request_is_out_is_not_kept() -> None:
     stage = FaultStage(at_group=[Fault(bandwidth=100)])
     stage.client().sends("POST / HTTP/1.1", "Host: a", "Content-Length: 100", body="x" * 100)

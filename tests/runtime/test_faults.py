@@ -348,7 +348,9 @@ async def test_a_shorter_response_is_whole() -> None:
 
 
 @pytest.mark.conformance(
-    "6.2 connecting", "a connection that the target closes as a request is sent is a 502, not a retry", "ts"
+    "502 from a target",
+    "a connection that the target closes as a request is sent is a 502, not a retry",
+    "load-balancer-troubleshooting",
 )
 async def test_a_connection_that_closes_before_the_request_is_a_502_and_no_retry() -> None:
     async with ScriptedTarget(answering()) as target, running(forwarding_to(target.port)) as edgeproxy:
