@@ -33,6 +33,9 @@ pytestmark = pytest.mark.both_loops
 APP = FaultWhere(target_group="app")
 BIG = bytes(range(256)) * 400
 
+NEARLY = 0.9
+"""uvloop counts milliseconds, so its timers are up to one early."""
+
 
 @contextlib.asynccontextmanager
 async def serving(*faults: Fault, script: Any = None, **options: Any) -> AsyncIterator[RunningProxy]:
@@ -166,7 +169,7 @@ async def test_several_faults_take_one_request_together() -> None:
         begun = time.monotonic()
         await conversation.send(request("GET /"))
         assert (await conversation.read_until_cut()).endswith(b"\r\n\r\nhe")
-        assert 0.05 <= time.monotonic() - begun
+        assert NEARLY * 0.05 <= time.monotonic() - begun
         assert "slow, short" == (await record(edgeproxy)).injected
 
 
@@ -190,7 +193,7 @@ async def test_a_delay_at_a_listener_is_the_time_until_the_request_goes_on() -> 
     async with serving(Fault(delay=10)) as edgeproxy:
         assert b"hello" == (await edgeproxy.ask()).body
         found = await record(edgeproxy)
-        assert 0.1 <= found.dispatched - found.arrived
+        assert NEARLY * 0.1 <= found.dispatched - found.arrived
         assert "delay" == found.injected
 
 
@@ -198,7 +201,7 @@ async def test_a_delay_at_a_target_group_is_the_targets_time() -> None:
     async with serving(Fault(delay=10, where=APP)) as edgeproxy:
         assert b"hello" == (await edgeproxy.ask()).body
         found = await record(edgeproxy)
-        assert found.dispatched - found.arrived < 0.1 <= found.answered - found.dispatched
+        assert found.dispatched - found.arrived < NEARLY * 0.1 <= found.answered - found.dispatched
 
 
 @pytest.mark.parametrize("where", [None, APP])
@@ -213,7 +216,7 @@ async def test_a_delayed_status_comes_late() -> None:
         async with serving(Fault(delay=10, status=503, where=where)) as edgeproxy:
             begun = time.monotonic()
             assert 503 == (await edgeproxy.ask()).status
-            assert 0.1 <= time.monotonic() - begun
+            assert NEARLY * 0.1 <= time.monotonic() - begun
 
 
 @pytest.mark.parametrize("where", [None, APP])
@@ -253,7 +256,7 @@ async def test_a_response_passes_at_the_rate(where: FaultWhere | None) -> None:
     async with serving(Fault(bandwidth=5000, where=where), script=answering(BIG)) as edgeproxy:
         begun = time.monotonic()
         assert BIG == (await edgeproxy.ask()).body
-        assert 0.18 <= time.monotonic() - begun < 2
+        assert NEARLY * 0.18 <= time.monotonic() - begun < 2
         assert "bandwidth" == (await record(edgeproxy)).injected
 
 
@@ -262,7 +265,7 @@ async def test_a_request_passes_at_the_rate_and_its_client_is_held() -> None:
         begun = time.monotonic()
         assert BIG == (await edgeproxy.ask("POST /", body=BIG)).body
         # Both ways, one after the other.
-        assert 0.19 <= time.monotonic() - begun < 2
+        assert NEARLY * 0.19 <= time.monotonic() - begun < 2
 
 
 async def test_a_slow_stream_holds_back_whoever_sends() -> None:
@@ -321,7 +324,7 @@ async def test_a_reset_later_hits_whatever_goes_on_then() -> None:
         await conversation.send(request("GET /"))
         with pytest.raises(ConnectionResetError):
             await conversation.read(1)
-        assert 0.05 <= time.monotonic() - begun
+        assert NEARLY * 0.05 <= time.monotonic() - begun
 
 
 # ---- truncate
@@ -373,7 +376,7 @@ async def test_silence_is_cut_at_the_faults_second() -> None:
     async with serving(Fault(idle_timeout=5), script=silent) as edgeproxy:
         begun = time.monotonic()
         assert 504 == (await edgeproxy.ask()).status
-        assert 0.05 <= time.monotonic() - begun < 0.4
+        assert NEARLY * 0.05 <= time.monotonic() - begun < 0.4
         assert "idle-timeout" == (await record(edgeproxy)).injected
 
 
@@ -530,7 +533,7 @@ async def test_over_http2_bodies_pass_at_the_rate_and_are_cut(tmp_path: Path, ve
             edgeproxy.proxy.faults.add(Fault(bandwidth=5000, count=1, where=APP))
             begun = time.monotonic()
             assert BIG == (await client.ask("GET", "/")).body
-            assert 0.18 <= time.monotonic() - begun
+            assert NEARLY * 0.18 <= time.monotonic() - begun
             edgeproxy.proxy.faults.add(Fault(truncate=10, count=1, where=APP))
             with pytest.raises(StreamResetError):
                 await client.ask("GET", "/")
@@ -578,7 +581,7 @@ async def test_a_silent_tunnel_is_cut_at_the_faults_idle_timeout(where: FaultWhe
         conversation = await open_tunnel(edgeproxy)
         begun = time.monotonic()
         assert b"" == await conversation.read_until_cut()
-        assert 0.08 <= time.monotonic() - begun < 0.5
+        assert NEARLY * 0.08 <= time.monotonic() - begun < 0.5
         assert Outcome.TARGET_SILENT is (await record(edgeproxy)).outcome
 
 
@@ -588,7 +591,7 @@ async def test_a_tunnel_passes_at_the_rate_and_is_cut_behind_its_bytes() -> None
         begun = time.monotonic()
         await conversation.send(BIG)
         assert BIG == await conversation.read_exactly(len(BIG))
-        assert 0.1 <= time.monotonic() - begun < 2
+        assert NEARLY * 0.1 <= time.monotonic() - begun < 2
         await conversation.close()
         assert "bandwidth" == (await record(edgeproxy)).injected
     async with serving(Fault(truncate=6, where=APP), script=tunnel) as edgeproxy:
