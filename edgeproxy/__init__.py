@@ -29,6 +29,9 @@ The life of one request
     `protocol/h2_client.py`, and its head is made by `exchange/h2_forwarding.py`. Each exchange ends once, in
     `runtime/ledger.py`: a line in the access log, a few counters.
 
+    Failures on purpose (a *fault*; ours, not ELBv2's) stand beside that path: a listener whose requests may meet one
+    gets another context (`exchange/faults.py`, `runtime/faults.py`), and the others look at nothing.
+
     On that path there is no task, no timer and no await; a task appears only where a connection must be made first.
 
 Three kinds of state, never mixed

@@ -1,4 +1,6 @@
-"""The admin endpoint: a small HTTP server beside the listeners that tells what edgeproxy is doing. It changes nothing.
+"""The admin endpoint: a small HTTP server beside the listeners that tells what edgeproxy is doing.
+
+It changes nothing but the failures on purpose.
 
 | path | answer |
 | --- | --- |
@@ -6,6 +8,7 @@
 | `/_edgeproxy/state` | the configuration that serves, in AWS's names |
 | `/_edgeproxy/ca.pem` | the development CA's certificate |
 | `/_edgeproxy/requests` | recent requests as JSON lines; `?follow=1` streams those to come (`live_requests.py`) |
+| `/_edgeproxy/faults` | failures on purpose: listed, begun and ended (`fault_requests.py`) |
 | `/metrics` | counters in Prometheus's text format |
 
 Importing this module imports aiohttp, which takes longer than everything else edgeproxy starts with. So it is imported
@@ -21,6 +24,8 @@ from aiohttp import web
 
 from edgeproxy.control.addresses import Address
 from edgeproxy.control.admin_documents import health_document, state_document
+from edgeproxy.control.fault_requests import PATH as FAULTS
+from edgeproxy.control.fault_requests import FaultRequests
 from edgeproxy.control.live_requests import LiveRequests
 from edgeproxy.errors import BindError
 
@@ -32,6 +37,8 @@ if TYPE_CHECKING:
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 PATHS = ("/_edgeproxy/health", "/_edgeproxy/state", "/_edgeproxy/ca.pem", "/_edgeproxy/requests", "/metrics")
+
+_METHODS = ("GET", "HEAD", "POST", "DELETE")
 
 STOP_SECONDS = 2.0
 """How long a stop waits for answers that are under way; a stream whose reader does not read is cut then."""
@@ -61,6 +68,7 @@ class AdminEndpoint:
         handlers = (self._health, self._state, self._ca, live.answer, self._counters)
         for path, handler in zip(PATHS, handlers, strict=True):
             application.router.add_get(path, handler)
+        FaultRequests(self._proxy.faults).add_to(application.router)
         application.on_shutdown.append(self._dismiss_followers)
         return application
 
@@ -123,9 +131,11 @@ async def _answer_errors_in_json(request: web.Request, handler: Handler) -> web.
     try:
         return await handler(request)
     except web.HTTPMethodNotAllowed as error:
-        response = _json({"Message": f"{error.method} is not answered here: only GET and HEAD are."}, status=405)
-        response.headers["Allow"] = "GET, HEAD"
+        allowed = sorted(error.allowed_methods, key=_METHODS.index)
+        listed = f"{', '.join(allowed[:-1])} and {allowed[-1]} are" if allowed[1:] else f"{allowed[0]} is"
+        response = _json({"Message": f"{error.method} is not answered here: only {listed}."}, status=405)
+        response.headers["Allow"] = ", ".join(allowed)
         return response
     except web.HTTPNotFound:
-        message = f"{request.path} is not a path of the admin endpoint, which has {', '.join(PATHS)}."
+        message = f"{request.path} is not a path of the admin endpoint, which has {', '.join((*PATHS, FAULTS))}."
         return _json({"Message": message}, status=404)

@@ -57,17 +57,20 @@ log_format_option = option(
 )
 
 
+_GROUPS = {"certs": "edgeproxy.control.certs_cli", "fault": "edgeproxy.control.fault_cli"}
+
+
 class VerbGroup(click.Group):
-    """The verbs; `certs`, which has verbs of its own, is imported when it is asked for."""
+    """The verbs; those that have verbs of their own are imported when they are asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """See `click.Group.list_commands`."""
-        return sorted([*super().list_commands(ctx), "certs"])
+        return sorted([*super().list_commands(ctx), *_GROUPS])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """See `click.Group.get_command`."""
-        if cmd_name == "certs":
-            command: click.Command = importlib.import_module("edgeproxy.control.certs_cli").certs
+        if cmd_name in _GROUPS:
+            command: click.Command = getattr(importlib.import_module(_GROUPS[cmd_name]), cmd_name)
             return command
         return super().get_command(ctx, cmd_name)
 
@@ -120,6 +123,11 @@ def main() -> None:
     metavar="FILE",
     default="off",
     help="A line per health check; `-` is standard output.  [default: off]",
+)
+@option(
+    "--fault-header",
+    is_flag=True,
+    help="Say in the response header X-Edgeproxy-Fault which faults on purpose took the request.",
 )
 @certs_dir_option
 @option(
@@ -215,6 +223,7 @@ def health(admin: Address | None, as_json: bool) -> None:
     metavar="TARGET",
     help="Only what went to this target (ADDRESS:PORT) or target group; * and ? as in a rule.",
 )
+@option("--fault", multiple=True, metavar="NAME", help="Only what a fault of this name took; * and ? as in a rule.")
 @option("--slow", metavar="DURATION", help="Only what took at least so long, from arrival to end: 100ms, 1.5s, 2m.")
 @option("--json", "as_json", is_flag=True, help="The admin endpoint's JSON lines as they are.")
 def logs(admin: Address | None, as_json: bool, slow: str | None, **filters: tuple[str, ...]) -> None:

@@ -101,6 +101,9 @@ def lines_of(found: Explanation) -> Iterator[str]:
         for transform in found.transforms:
             yield _transform_line(transform)
         yield from _answer_lines(found)
+    if found.faults:
+        yield "it may meet these failures on purpose:"
+        yield from (f"  {line}" for line in found.faults)
     if found.response_headers:
         yield "added to the response:"
         yield from (f"  {line}" for line in found.response_headers)

@@ -13,6 +13,7 @@ import msgspec
 
 from edgeproxy.control.addresses import join_host_port
 from edgeproxy.control.explain_certificate import presented_certificate
+from edgeproxy.control.explain_faults import fault_lines
 from edgeproxy.control.explain_target import Situation, target_lines
 from edgeproxy.control.explain_version import h2_head_for_target, version_lines
 from edgeproxy.errors import ProtocolError
@@ -160,6 +161,7 @@ class Explanation(_Part, frozen=True):
         target_choice: Where cookies lead, whose turn it is, and over which version of HTTP there is a 464, in
             sentences.
         target_head: Request line and headers as a target would get them; the trace id and the TLS facts are invented.
+        faults: Failures on purpose that the request may meet.
         response_headers: What the listener puts on every response.
         left_out: What the load balancer's own answers do without.
     """
@@ -183,6 +185,7 @@ class Explanation(_Part, frozen=True):
     target_groups: list[ExplainedTargetGroup] = []
     target_choice: list[str] = []
     target_head: list[str] = []
+    faults: list[str] = []
     response_headers: list[str] = []
     left_out: list[str] = []
 
@@ -281,6 +284,8 @@ def _explain_routing(
     actions = listener.default_actions if rule is None else rule.actions
     action = max(actions, key=lambda each: each.order or 0)
     found["action"] = action.type
+    groups = [topology.target_group(entry.target_group_arn) for entry in action.forward_targets]
+    found["faults"] = list(fault_lines(listener, rule, groups))
     if action.type == "redirect":
         dns_name = topology.load_balancer_dns_name(load_balancer)
         found |= _explained_redirect(action, listener, redirect_input(head, transformed, dns_name))
@@ -290,7 +295,6 @@ def _explain_routing(
         found["message_body"] = config.message_body or ""
     else:
         found["target_groups"] = _explained_groups(topology, action)
-        groups = [topology.target_group(entry.target_group_arn) for entry in action.forward_targets]
         lines = [line for group in groups for line in version_lines(group, head, is_https=situation.is_https)]
         found["target_choice"] = [*target_lines(action, head, situation), *lines]
         first = groups[0] if groups else None

@@ -49,7 +49,7 @@ def plain_line(request: dict[str, Any]) -> str:
         _target(request),
         _rule(request),
         _text(request["target"]),
-        str(request["elb_status_code"]),
+        str(request["elb_status_code"] or "-"),
         *times,
         _why(request),
     ]
@@ -58,8 +58,8 @@ def plain_line(request: dict[str, Any]) -> str:
 
 def coloured_line(request: dict[str, Any]) -> str:
     """The same for a person; what varies most in length stands last."""
-    status = request["elb_status_code"]
-    colour = _STATUS_COLOURS.get(status // 100)
+    status = request["elb_status_code"] or "-"
+    colour = _STATUS_COLOURS.get(int(request["elb_status_code"] or 500) // 100)
     times = [_seconds(request[name]) for name in _TIMES]
     moment = dt.datetime.fromisoformat(request["time"]).astimezone()
     cells = [
@@ -93,6 +93,8 @@ def _remarks(request: dict[str, Any]) -> list[str]:
     found = [request["error_reason"], request["request_transform_status"]]
     if request["classification"] is not None:
         found.append(f"{request['classification']}: {request['classification_reason']}")
+    if request.get("fault") is not None:
+        found.append(f"fault: {request['fault']}")
     return [_text(each) for each in found if each not in (None, "TransformSuccess")]
 
 

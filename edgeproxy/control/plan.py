@@ -35,6 +35,7 @@ class Plan:
         connection_log: `-` for standard output, `off`, or a file's path.
         health_check_log: `-` for standard output, `off`, or a file's path.
         drain_seconds: How long running requests may take to finish once a signal asked to stop.
+        fault_header: Responses say with X-Edgeproxy-Fault which faults on purpose took the request.
     """
 
     loaded: LoadedConfig
@@ -51,6 +52,7 @@ class Plan:
     connection_log: str = "off"
     health_check_log: str = "off"
     drain_seconds: float = 30.0
+    fault_header: bool = False
 
     def authority(self) -> bytes | None:
         """The development CA's certificate as PEM; None while there is none."""

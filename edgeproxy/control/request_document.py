@@ -2,7 +2,8 @@
 
 A field that the access log has as well has the access log's name (user guide, load-balancer-access-logs), so that one
 expression finds it in both. `method`, `scheme`, `host`, `path`, `query` and `version` are its request line in parts,
-the path as rules see it. `listener_port`, `duration` (seconds from arrival to end), `outcome` and `why` are added.
+the path as rules see it. `listener_port`, `duration` (seconds from arrival to end), `outcome`, `why` and `fault` (the
+faults on purpose that took the request) are added.
 
 What is missing is null where the log has `-` or `-1`, and times have microseconds. A time is there as soon as that part
 has happened; the log leaves out all three for some failures.
@@ -38,7 +39,7 @@ def request_document(entry: Entry, offset: float) -> dict[str, Any]:
         "actions_executed": record.actions or None,
         "target_group": None if record.group is None else record.group.name,
         "target": None if record.target is None else record.target.label,
-        "elb_status_code": record.status,
+        "elb_status_code": record.status or None,
         "target_status_code": record.target_status or None,
         **_times(record, ended),
         "received_bytes": record.received_bytes,
@@ -50,6 +51,7 @@ def request_document(entry: Entry, offset: float) -> dict[str, Any]:
         "error_reason": None if record.sticky is None else record.sticky.error_reason or None,
         "outcome": record.outcome.name,
         "why": f"{record.outcome.value}: {record.fault}" if record.fault else record.outcome.value,
+        "fault": record.injected or None,
         "trace_id": record.trace_id or None,
     }
 

@@ -8,6 +8,7 @@
 | `path` | the path as rules see it; `*` and `?` as well |
 | `rule` | the priority of the rule that answered, or `default` |
 | `target` | the target as `ADDRESS:PORT`, or the name of the target group; `*` and `?` as well |
+| `fault` | the name of a fault on purpose that took the request; `*` and `?` as well |
 | `slow` | at least so long from arrival to end: `100ms`, `1.5s`, `2m`; a number alone is seconds |
 
 All but `slow`, `host` and `path` take lists with commas. Filters of one kind add up, different kinds must all hold. The
@@ -112,6 +113,16 @@ def _by_target(values: Sequence[str]) -> Holds:
     return holds
 
 
+def _by_fault(values: Sequence[str]) -> Holds:
+    matches = compile_any(_listed(values))
+
+    def holds(entry: Entry) -> bool:
+        injection = entry.record.injection
+        return injection is not None and any(map(matches, injection.names))
+
+    return holds
+
+
 def _by_duration(values: Sequence[str]) -> Holds:
     least = max(map(parse_duration, values))
     return lambda entry: entry.ended - entry.record.arrived >= least
@@ -124,6 +135,7 @@ _FILTERS: Final[dict[str, Callable[[Sequence[str]], Holds]]] = {
     "path": _by_path,
     "rule": _by_rule,
     "target": _by_target,
+    "fault": _by_fault,
     "slow": _by_duration,
 }
 

@@ -46,6 +46,7 @@ class RunOptions:
     log_format: LogFormat
     connection_log: str = "off"
     health_check_log: str = "off"
+    fault_header: bool = False
 
     def check(self) -> None:
         """Refuse options that contradict each other.
@@ -75,6 +76,7 @@ class RunOptions:
             "connection_log": self.connection_log,
             "health_check_log": self.health_check_log,
             "drain_seconds": self.drain_seconds,
+            "fault_header": self.fault_header,
         }
 
 

@@ -131,6 +131,7 @@ def _proxy(
         connection_log=connection_log,
         health_check_log=health_check_log,
         stickiness_key=functools.partial(stickiness_key, plan.certs_dir),
+        fault_header=plan.fault_header,
     )
 
 

@@ -45,3 +45,7 @@ class ExchangeContext(msgspec.Struct, frozen=True, kw_only=True, gc=True):
     h2_encoder: HeaderEncoder = msgspec.field(default_factory=HeaderEncoder)
     response_headers: ResponseHeaders = UNCHANGED
     allows_several_hosts: bool = False
+
+    def with_response_headers(self, headers: ResponseHeaders) -> ExchangeContext:
+        """The same, but these are put on the responses."""
+        return msgspec.structs.replace(self, response_headers=headers)

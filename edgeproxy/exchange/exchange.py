@@ -124,14 +124,14 @@ class Exchange(Tunnel):  # hot path
         if self.phase in BEGUN:
             self._break_off(Outcome.BAD_REQUEST)
         else:
-            self._answer_page(error.status, Outcome.BAD_REQUEST)
+            self.answer_page(error.status, Outcome.BAD_REQUEST)
 
     def refuse(self, error: ProtocolError) -> None:
         """The request's head could not be read: there is no request, only an answer."""
         self.note_fault(error.fault)
         if isinstance(error, UnreadableRequestError):
             self.verdict = error.verdict
-        self._answer_page(error.status, Outcome.BAD_REQUEST)
+        self.answer_page(error.status, Outcome.BAD_REQUEST)
 
     def on_client_lost(self) -> None:
         """The client has closed its connection."""
@@ -277,6 +277,38 @@ class Exchange(Tunnel):  # hot path
         if self.phase is not TargetPhase.DONE:
             self.on_target_lost(Outcome.SHUTTING_DOWN)
 
+    # ---- faults on purpose (`faults.py`)
+
+    def hold(self) -> None:
+        """Waits before it goes on, and takes no more of the request meanwhile."""
+        if not self._is_sent:
+            self.client.pause_reading()
+
+    def go_on(self) -> None:
+        """Has waited."""
+        if not self._is_sent:
+            self.client.resume_reading()
+
+    def await_target(self) -> None:
+        """Its target is chosen, and the idle timeout decides how long it waits."""
+        self.phase = TargetPhase.WAITING
+
+    def forget_target(self, *, keeps_group: bool) -> None:
+        """As if no target had been chosen."""
+        assert self.target is not None
+        self.target.outstanding -= 1
+        self.target = None
+        if not keeps_group:
+            self.group = None
+
+    def reset(self, outcome: Outcome) -> None:
+        """Ends with a connection that is reset, however far it has come."""
+        if self.phase is not TargetPhase.DONE:
+            self._drop_port()
+            self.outcome = outcome
+            self._close()
+            self.client.reset()
+
     # ---- endings
 
     def reply(self, reply: Reply, outcome: Outcome) -> None:
@@ -285,9 +317,10 @@ class Exchange(Tunnel):  # hot path
 
     def fail(self, outcome: Outcome) -> None:
         """Ends with the error page of an outcome; only before a response head was passed on."""
-        self._answer_page(STATUS[outcome], outcome)
+        self.answer_page(STATUS[outcome], outcome)
 
-    def _answer_page(self, status: int, outcome: Outcome) -> None:
+    def answer_page(self, status: int, outcome: Outcome) -> None:
+        """Ends with the page of a status; only before a response head was passed on."""
         if self.phase is TargetPhase.DONE:
             return
         user_agent = self.head.fields.user_agent if self.head is not None else ""

@@ -47,6 +47,8 @@ class Outcome(enum.Enum):
     DEREGISTERED = "the target's deregistration delay ended before the response was complete"
 
     # Ours.
+    FAULT_ANSWERED = "a fault on purpose"
+    FAULT_CUT = "a fault on purpose reset the connection"
     SHUTTING_DOWN = "the load balancer stopped before the response was complete"
 
 

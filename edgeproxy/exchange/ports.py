@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from edgeproxy.balancing.target_state import TargetState
     from edgeproxy.exchange.exchange import Exchange
     from edgeproxy.exchange.forwarding import RequestForwarding
@@ -77,6 +79,14 @@ class ClientPort(Protocol):
         """The TCP port there."""
 
     @property
+    def last_activity(self) -> float:
+        """When bytes of the request last came, or something of the connection's own moved."""
+
+    @property
+    def unsent(self) -> int:
+        """How many bytes wait for the client to take them."""
+
+    @property
     def must_close(self) -> bool:
         """The connection ends with this response: it is draining, or older than the client keep-alive duration."""
 
@@ -94,6 +104,12 @@ class ClientPort(Protocol):
 
     def abort(self) -> None:
         """Cuts the connection: a response that cannot be completed must not look complete."""
+
+    def reset(self) -> None:
+        """Cuts the connection, and lets the client know it: TCP says RST, HTTP/2 RST_STREAM."""
+
+    def check(self, now: float, idle_timeout: float) -> None:
+        """Tells the exchange `on_idle` if nothing moved for so long; the deadline sweep asks this as well."""
 
     def pause_reading(self) -> None:
         """Takes no more of the request until resumed."""
@@ -118,8 +134,9 @@ class StreamPort(ClientPort, Protocol):
 class TargetPort(Protocol):
     """A connection to a target that is at this exchange's disposal."""
 
-    last_activity: float
-    """When bytes last came from the target."""
+    @property
+    def last_activity(self) -> float:
+        """When bytes last came from the target."""
 
     @property
     def is_stream(self) -> bool:
@@ -172,6 +189,23 @@ class TargetDialer(Protocol):
 
     def dial(self, target: TargetState, exchange: Exchange) -> TargetPort | None:
         """An idle connection at once, or None: then `on_target_ready` or `on_target_failed` is called later."""
+
+
+class Timer(Protocol):
+    """Something that will happen."""
+
+    def cancel(self) -> None:
+        """It will not."""
+
+
+class Timers(Protocol):
+    """The time, and waiting, for the few exchanges that a fault on purpose has taken."""
+
+    def now(self) -> float:
+        """The time in seconds, on the clock of the times that exchanges are handed."""
+
+    def call_later(self, seconds: float, act: Callable[[], None], /) -> Timer:
+        """Does something in so many seconds."""
 
 
 class ExchangeLedger(Protocol):

@@ -9,6 +9,7 @@ from edgeproxy.exchange.outcome import Outcome
 if TYPE_CHECKING:
     from edgeproxy.balancing.group import TargetGroupState
     from edgeproxy.balancing.target_state import TargetState
+    from edgeproxy.exchange.injection import Injection
     from edgeproxy.exchange.ports import ClientPort
     from edgeproxy.exchange.sticky import StickySession
     from edgeproxy.protocol.desync import Verdict
@@ -43,6 +44,7 @@ class ExchangeRecord:  # hot path
 
     __slots__ = (
         "_fault",
+        "_injection",
         "actions",
         "answered",
         "arrived",
@@ -88,6 +90,21 @@ class ExchangeRecord:  # hot path
     def note_fault(self, fault: str) -> None:
         """The request breaks the protocol, and how."""
         self._fault = fault
+
+    def note_injection(self, injection: Injection) -> None:
+        """A fault on purpose has taken the exchange."""
+        self._injection = injection
+
+    @property
+    def injection(self) -> Injection | None:
+        """What faults on purpose do to it; None for most, which would pay for a field that says so."""
+        return getattr(self, "_injection", None)
+
+    @property
+    def injected(self) -> str:
+        """The names of the faults on purpose that had an effect, with commas between them; "" for most."""
+        injection = self.injection
+        return "" if injection is None else ", ".join(injection.names)
 
     @property
     def fault(self) -> str:

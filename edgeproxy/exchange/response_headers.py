@@ -47,6 +47,11 @@ class ResponseHeaders:  # hot path
         kept = [line for line in lines if line.partition(":")[0].lower() not in self.names]
         return [*kept, *self.lines]
 
+    def plus(self, name: str, value: str) -> ResponseHeaders:
+        """The same with one more header."""
+        pairs = [(before, text.strip()) for before, _, text in (line.partition(":") for line in self.lines)]
+        return ResponseHeaders([*pairs, (name, value)], has_server=bool(self.server_lines))
+
     def __repr__(self) -> str:
         return f"<ResponseHeaders {', '.join(self.lines) or 'nothing'}>"
 

@@ -29,13 +29,17 @@ def transform_input(head: RequestHead) -> tuple[str, str]:
 
 
 class TransformingAction:
-    """Rewrites host and URL, then does what the rule's action does. Conditions have seen the request as it came."""
+    """Rewrites host and URL, then does what the rule's action does. Conditions have seen the request as it came.
 
-    __slots__ = ("_action", "_transform", "priority")
+    Attributes:
+        action: What the rule does.
+    """
+
+    __slots__ = ("_transform", "action", "priority")
 
     def __init__(self, action: CompiledAction, transforms: Sequence[RuleTransform]) -> None:
         self.priority = action.priority
-        self._action = action
+        self.action = action
         self._transform = compile_transforms(transforms)
 
     def perform(self, exchange: Exchange) -> None:
@@ -49,4 +53,4 @@ class TransformingAction:
             return
         if transformed.status is TransformStatus.SUCCESS:
             exchange.actions = "rewrite,"
-        self._action.perform(exchange)
+        self.action.perform(exchange)

@@ -9,6 +9,7 @@ from edgeproxy.model import validate
 from edgeproxy.model.action import CODE, LOOP, NO_DOWNGRADE, Action, RedirectConfig, action_list_problems
 from edgeproxy.model.attributes import Attributes, attribute_problems, read_settings
 from edgeproxy.model.base import Model, sentences
+from edgeproxy.model.fault import Fault, fault_list_problems
 from edgeproxy.model.listener_settings import FOREIGN, SPECS, ListenerSettings
 from edgeproxy.model.mutual_authentication import MutualAuthentication  # noqa: TC001 - the decoder reads the annotations
 from edgeproxy.model.rule import Rule  # noqa: TC001 - the decoder reads the annotations
@@ -71,6 +72,8 @@ class Listener(Model, frozen=True):
     """A mapping, or a list of Key and Value. See `ListenerSettings` for the keys."""
     tags: Attributes = ()
     """Kept and echoed."""
+    faults: tuple[Fault, ...] = ()
+    """Failures on purpose for all of its requests (our extension)."""
 
     @property
     def named_hosts(self) -> tuple[str, ...]:
@@ -118,6 +121,7 @@ class Listener(Model, frozen=True):
         )
         for path, redirect in self._redirects():
             yield from self._redirect_problems(path, redirect)
+        yield from fault_list_problems(self.faults, marks_targets=False)
         yield from attribute_problems("ListenerAttributes", self.listener_attributes, SPECS, FOREIGN)
 
     def _tls_problems(self) -> Iterator[ConfigError]:

@@ -10,6 +10,7 @@ from edgeproxy.model.action import Action, action_list_problems
 from edgeproxy.model.attributes import Attributes  # noqa: TC001 - the decoder reads the annotations
 from edgeproxy.model.base import Model, sentences
 from edgeproxy.model.condition import RuleCondition  # noqa: TC001 - the decoder reads the annotations
+from edgeproxy.model.fault import Fault, fault_list_problems
 from edgeproxy.model.transform import RuleTransform, transform_list_problems
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class Rule(Model, frozen=True):
     """What is rewritten before the actions; conditions see the request as it came."""
     tags: Attributes = ()
     """Kept and echoed."""
+    faults: tuple[Fault, ...] = ()
+    """Failures on purpose for the rule's requests (our extension)."""
 
     @property
     def routing_action(self) -> Action:
@@ -57,6 +60,7 @@ class Rule(Model, frozen=True):
                 yield ConfigError(f"Conditions[{index}].Field", field, reason)
         yield from transform_list_problems("Transforms", self.transforms)
         yield from action_list_problems("Actions", self.actions)
+        yield from fault_list_problems(self.faults, marks_targets=False)
 
     def _quota_problems(self) -> Iterator[ConfigError]:
         values = sum(condition.value_count for condition in self.conditions)

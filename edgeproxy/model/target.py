@@ -12,6 +12,7 @@ import msgspec
 from edgeproxy.errors import ConfigError
 from edgeproxy.model import validate
 from edgeproxy.model.base import Model, sentences
+from edgeproxy.model.fault import Fault, fault_list_problems
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,11 +36,14 @@ class Target(Model, frozen=True):
     """1-65535; the target group's port where omitted."""
     availability_zone: str | None = None
     """Kept and echoed: everything here is in one zone."""
+    faults: tuple[Fault, ...] = ()
+    """Failures on purpose for the requests that go to it (our extension)."""
 
     def problems(self) -> Iterator[ConfigError]:
         """The id can be an address and the port can be a port."""
         if self.port is not None:
             yield from validate.port("Port", self.port)
+        yield from fault_list_problems(self.faults, marks_targets=True)
         if not _is_address_or_name(self.id):
             with_port = _WITH_PORT.match(self.id)
             bare = with_port["host"].strip("[]") if with_port else ""

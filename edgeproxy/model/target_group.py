@@ -11,6 +11,7 @@ from edgeproxy.errors import ConfigError
 from edgeproxy.model import unsupported, validate
 from edgeproxy.model.attributes import Attributes, attribute_problems
 from edgeproxy.model.base import Model, sentences
+from edgeproxy.model.fault import Fault, fault_list_problems
 from edgeproxy.model.matcher_grammar import parse_code_ranges
 from edgeproxy.model.target import Target  # noqa: TC001 - the decoder reads the annotations
 from edgeproxy.model.target_group_settings import (
@@ -110,6 +111,8 @@ class TargetGroup(Model, frozen=True, dict=True):
     """At most 1000."""
     tags: Attributes = ()
     """Kept and echoed."""
+    faults: tuple[Fault, ...] = ()
+    """Failures on purpose for the requests that go to its targets (our extension)."""
 
     def __post_init__(self) -> None:
         """Keep the port as the API's string, then check.
@@ -162,6 +165,7 @@ class TargetGroup(Model, frozen=True, dict=True):
         yield from self._port_problems()
         yield from self._health_check_problems()
         yield from self._attribute_problems()
+        yield from fault_list_problems(self.faults, marks_targets=True)
         yield from validate.at_most(
             "Targets",
             len(self.targets),

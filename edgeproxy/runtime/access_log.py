@@ -28,7 +28,8 @@ MAX_RECENT: Final = 1024
 MAX_RECENT_SIZE: Final = 512
 """Longer ones are escaped anew each time."""
 
-_NUMBERS: Final = tuple(str(number) for number in range(1000))
+# 0 is the status of a response that never began.
+_NUMBERS: Final = ("-", *map(str, range(1, 1000)))
 _THREE_DIGITS: Final = tuple(f"{number:03d}" for number in range(1000))
 _MILLISECONDS: Final = tuple(f"0.{ms:03d}" for ms in range(1000))
 _UNSAFE: Final = re.compile(r'["\\\x00-\x1f\x7f-\xff]')

@@ -218,6 +218,11 @@ class ClientConnection(ClientFacts, asyncio.Protocol):  # hot path
         if self._transport is not None:
             self._transport.abort()
 
+    def reset(self) -> None:
+        """Cuts the connection with a RST."""
+        self._arm_reset()
+        self.abort()
+
     def pause_reading(self) -> None:
         """Stops reading until resumed."""
         self._is_paused = True

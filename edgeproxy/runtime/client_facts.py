@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
+import socket
+import struct
 from typing import TYPE_CHECKING, ClassVar, Final, cast
 
 from edgeproxy.model import ids
@@ -85,6 +88,19 @@ class ClientFacts:  # hot path
         self._transport.set_write_buffer_limits(high=HIGH_WATER)
         self.source_ip, self.source_port = address_of(transport, "peername")
         self.label = ids.endpoint(self.source_ip, self.source_port)
+
+    @property
+    def unsent(self) -> int:
+        """How many bytes wait for the client to take them."""
+        return self._transport.get_write_buffer_size() if self._transport is not None else 0
+
+    def _arm_reset(self) -> None:
+        """However the connection is closed next, TCP says RST, and what is unsent is lost."""
+        sock = None if self._transport is None else self._transport.get_extra_info("socket")
+        if sock is not None:
+            # A client that has gone in the meantime needs no reset.
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     def _close(self) -> None:
         # Once: a second time makes asyncio's TLS transport forget its connection, and then nothing can end it.

@@ -70,6 +70,11 @@ class ClientStream:  # hot path
         return part
 
     @property
+    def unsent(self) -> int:
+        """What of the response waits for the client's windows."""
+        return self._codec.unsent_of(self._id)
+
+    @property
     def must_close(self) -> bool:
         """Connections end with GOAWAY, not with a response."""
         return False
@@ -160,9 +165,13 @@ class ClientStream:  # hot path
         self._codec.reset_stream(self._id, ErrorCode.INTERNAL_ERROR)
         self._connection.on_stream_answered(self._id)
 
+    def reset(self) -> None:
+        """Resets the stream; the connection's other streams go on."""
+        self.abort()
+
     # ---- time
 
-    def check(self, now: float, idle_timeout: float, taken: float) -> None:
+    def check(self, now: float, idle_timeout: float, taken: float = 0.0) -> None:
         """Is it time to give up on this stream? `taken` is when the client last took what waits for it."""
         exchange = self.exchange
         if exchange is None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from edgeproxy.balancing.group import TargetGroupState
     from edgeproxy.balancing.target_state import TargetState
     from edgeproxy.health.matcher import CodeMatcher
+    from edgeproxy.model.target import TargetHealth
     from edgeproxy.model.target_group import TargetGroup
 
 _log = logging.getLogger("edgeproxy.health")
@@ -59,6 +60,7 @@ class GroupHealthChecker:
         resolve_name: Resolve = resolve,
         on_checked: Callable[[CheckRecord], None] | None = None,
         epoch: Callable[[], float] = time.time,
+        mark_of: Callable[[TargetState], TargetHealth | None] = lambda _target: None,
     ) -> None:
         """A group without targets.
 
@@ -71,6 +73,7 @@ class GroupHealthChecker:
             resolve_name: Gives the addresses of a name.
             on_checked: Is told of every check that ended, for the health-check log.
             epoch: Seconds since 1970.
+            mark_of: Gives the health that a target has whatever its checks say; None where they decide.
         """
         self._state = state
         self._time_scale = time_scale
@@ -80,6 +83,7 @@ class GroupHealthChecker:
         self._resolve = resolve_name
         self._on_checked = on_checked
         self._epoch = epoch
+        self._mark_of = mark_of
         self._load_balancer = "-"
         self._watches: dict[tuple[str, int], TargetWatch] = {}
         self._group: TargetGroup | None = None
@@ -112,13 +116,22 @@ class GroupHealthChecker:
                 watch = self._watches[key] = TargetWatch(target, machine)
             watch.machine.configure(group.healthy_threshold_count, group.unhealthy_threshold_count)
             watch.machine.in_use(is_in_use)
-            target.health = watch.machine.health
+            target.health = self._health_of(watch)
             if is_in_use and watch.task is None:
                 watch.task = asyncio.get_running_loop().create_task(self._check_forever(watch))
             elif not is_in_use:
                 self._stop(watch)
         self._state.on_health_change()
         self._announce_group_health()
+
+    def refresh(self) -> None:
+        """Somebody else's mark may have been put on a target, or taken off."""
+        changed = [watch for watch in self._watches.values() if watch.target.health != self._health_of(watch)]
+        for watch in changed:
+            self._publish(watch)
+
+    def _health_of(self, watch: TargetWatch) -> TargetHealth:
+        return self._mark_of(watch.target) or watch.machine.health
 
     def stop(self) -> None:
         """Stops all checks without waiting for them to end."""
@@ -234,7 +247,9 @@ class GroupHealthChecker:
 
     def _publish(self, watch: TargetWatch) -> None:
         """A target's health has changed visibly."""
-        target, health = watch.target, watch.machine.health
+        target, health = watch.target, self._health_of(watch)
+        if target.health == health:
+            return
         target.health = health
         self._state.on_health_change()
         if health.state is TargetHealthState.HEALTHY:

@@ -6,7 +6,7 @@ Configuration is desired, states are observed: no target that stays forgets its 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from edgeproxy.balancing.anomaly import EVALUATION_SECONDS
@@ -18,6 +18,7 @@ from edgeproxy.runtime.target_tls import TargetTls
 if TYPE_CHECKING:
     from edgeproxy.balancing.target_state import TargetState
     from edgeproxy.model.load_balancer import LoadBalancer
+    from edgeproxy.model.target import TargetHealth
     from edgeproxy.model.target_group import TargetGroup
     from edgeproxy.runtime.clock import Clock
     from edgeproxy.runtime.compiled import Compiled
@@ -33,6 +34,7 @@ class LiveGroups(Mapping[str, TargetGroupState]):
 
     Attributes:
         checkers: The health checks of each group, by its name.
+        mark_of: The health that a target has whatever its checks say; None where they decide.
         pools: The connections to the targets.
     """
 
@@ -48,6 +50,7 @@ class LiveGroups(Mapping[str, TargetGroupState]):
         probe: RunProbe,
     ) -> None:
         self.pools = pools
+        self.mark_of: Callable[[TargetState], TargetHealth | None] = lambda _target: None
         self.checkers: dict[str, GroupHealthChecker] = {}
         self._states: Mapping[str, TargetGroupState] = {}
         self._metrics = metrics
@@ -133,6 +136,7 @@ class LiveGroups(Mapping[str, TargetGroupState]):
                 resolve_name=self._resolve,
                 on_checked=self._logs.on_checked,
                 epoch=self._logs.epoch,
+                mark_of=self.mark_of,
             )
         return checker
 

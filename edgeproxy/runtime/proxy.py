@@ -17,6 +17,7 @@ from edgeproxy.protocol.h1_server import request_fields_memo
 from edgeproxy.runtime.clock import Clock
 from edgeproxy.runtime.compiled import Compiled, CompiledListener, Compiler, ListenerKey
 from edgeproxy.runtime.deadlines import DeadlineSweep
+from edgeproxy.runtime.faults import Faults
 from edgeproxy.runtime.health_probe import RunProbe, run_probe
 from edgeproxy.runtime.listener import Bind, ListenerSocket
 from edgeproxy.runtime.live_groups import LiveGroups
@@ -60,6 +61,7 @@ class EdgeProxy:
         clock: The time.
         resolve_name: Gives the addresses of targets that are registered by name.
         probe: Runs one health check.
+        fault_header: Responses say with X-Edgeproxy-Fault which faults on purpose took the request.
     """
 
     def __init__(  # noqa: PLR0913 - each can do without the others
@@ -76,6 +78,7 @@ class EdgeProxy:
         clock: Clock | None = None,
         resolve_name: Resolve = resolve,
         probe: RunProbe = run_probe,
+        fault_header: bool = False,
     ) -> None:
         self._certificates = certificates
         self._trust_stores = trust_stores
@@ -108,6 +111,14 @@ class EdgeProxy:
             resolve_name=resolve_name,
             probe=probe,
         )
+        self.faults = Faults(
+            self._clock,
+            pools=self._pools,
+            checkers=self._groups.checkers,
+            time_scale=time_scale,
+            tells_client=fault_header,
+        )
+        self._groups.mark_of = self.faults.mark_of
         self._sweep = DeadlineSweep(self._clock.now, time_scale=time_scale)
         self._compiler = Compiler(
             dialer=self._pools,
@@ -164,6 +175,7 @@ class EdgeProxy:
         for listener in listeners:
             listener.cut()
         self._sweep.stop()
+        self.faults.stop()
         await self._groups.close()
         # Transports report their end in the loop's next rounds.
         for _ in range(3):
@@ -276,10 +288,10 @@ class EdgeProxy:
             self._leaving.append(leaving)
         for key, wanted in compiled.listeners.items():
             listener = opened.get(key) or self._listeners[key]
-            listener.context = wanted.context
             listener.configure(wanted.settings)
         self._listeners = {key: opened.get(key) or self._listeners[key] for key in compiled.listeners}
         self._compiled = compiled
+        self.faults.follow(compiled, self._listeners)
         for listener in list(self._listeners.values()):
             await listener.serve()
 
@@ -295,6 +307,7 @@ class EdgeProxy:
             listener.check(now)
         self._leaving = [listener for listener in self._leaving if listener.connections]
         self._groups.check(now)
+        self.faults.check(now)
         self.metrics.share_out(self._groups)
         self.requests.rest(now)
         self._logs.flush()

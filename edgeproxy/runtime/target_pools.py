@@ -114,6 +114,12 @@ class TargetPools:
         if pool is not None:
             pool.drain()
 
+    def revive(self, target: TargetState) -> None:
+        """Takes a `drain` back: connections are kept again."""
+        pool = self._pools.get(target)
+        if pool is not None:
+            pool.revive()
+
     def end(self, target: TargetState) -> None:
         """A target's deregistration delay is over: what is still running ends with a 502.
 

@@ -59,6 +59,7 @@ class Alb(Asking, Lifetime):
         time_scale: float = 1.0,
         health_path: str = "/",
         health_codes: str = "200",
+        fault_header: bool = False,
     ) -> None:
         """A load balancer that is not started.
 
@@ -71,6 +72,7 @@ class Alb(Asking, Lifetime):
             time_scale: Every duration of the load balancer times this.
             health_path: For the target group `app`, when there is no configuration.
             health_codes: The answers that are healthy there, such as `200-399`.
+            fault_header: Responses say with X-Edgeproxy-Fault which faults on purpose took the request.
         """
         self._is_default = configuration is None
         self._default = functools.partial(config.default_topology, health_path=health_path, health_codes=health_codes)
@@ -83,6 +85,7 @@ class Alb(Asking, Lifetime):
         self._context = ssl_context
         self.ca = throw_away_ca()
         self.time_scale = time_scale
+        self._fault_header = fault_header
         self._files = Files(folder, self.ca, names)
         self._thread: LoopThread | None = None
         self._proxying: Proxying | None = None
@@ -112,7 +115,7 @@ class Alb(Asking, Lifetime):
         return self
 
     async def _start(self, movable: MovableTime, topology: Topology) -> None:
-        self._proxying = Proxying(movable, self._files, time_scale=self.time_scale)
+        self._proxying = Proxying(movable, self._files, time_scale=self.time_scale, fault_header=self._fault_header)
         await self._proxying.proxy.start(topology)
         if self._is_default:
             # The redirects have to lead to where HTTPS really is, which is known only now.
@@ -136,7 +139,7 @@ class Alb(Asking, Lifetime):
         self._stop_targets()
 
     def reset(self) -> None:
-        """As after the start: its configuration and its targets, no requests, no connections, no health. Time stays."""
+        """As after the start: its configuration and targets, no requests, connections, health, faults. Time stays."""
         thread, proxying = self._running()
         thread.run(proxying.reset(self._initial))
         self._stop_targets(self._kept_targets)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from edgeproxy.errors import EdgeProxyError
+from edgeproxy.model.fault import Fault, FaultWhere
 from edgeproxy.model.rule import Rule
 from edgeproxy.testing import configuration as config
 from edgeproxy.testing import rule_making
 from edgeproxy.testing.addresses import StartsAndStops, TargetLike, target_of
+from edgeproxy.testing.placed_fault import PlacedFault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -151,3 +153,46 @@ class Changing(ABC):
         """One rule less."""
         topology = self.topology
         self._apply(config.without_rule(topology, config.listener_of(topology, port), priority))
+
+    def fault(
+        self,
+        *,
+        listener: int | None = None,
+        rule: int | str | None = None,
+        group: str | None = None,
+        target: TargetLike | None = None,
+        marks: Literal["unhealthy", "draining"] | None = None,
+        **what: Any,
+    ) -> PlacedFault:
+        """A failure on purpose, from now on: `alb.fault(status=503, count=2)`.
+
+        Args:
+            listener: Requests that come to the listener that declares this port.
+            rule: Requests that this rule of it answers: a priority, or `default`; the HTTPS listener's where none is
+                named.
+            group: Requests that go to this target group.
+            target: Requests that go to this target, of the first target group where none is named.
+            marks: The targets there are in this state, whatever their health checks say.
+            what: The fields of `edgeproxy.model.fault.Fault`: `delay`, `jitter`, `bandwidth`, `status`, `reset`,
+                `after`, `truncate`, `close_before_send`, `idle_timeout`; `percentage`, `count`, `lasting`, `seed`,
+                `name`.
+
+        Raises:
+            ConfigError: There is no such fault, or no such place.
+        """
+        topology = self.topology
+        if rule is not None and listener is None:
+            listener = config.listener_of(topology, None).port
+        if (target is not None or marks is not None) and group is None:
+            group = topology.target_groups[0].name
+        where = FaultWhere(
+            listener=listener, rule=rule, target_group=group, target=None if target is None else _label(target)
+        )
+        wanted = Fault(where=where, target=marks, **what)
+        thread, proxying = self._running()
+        return PlacedFault(thread, proxying, thread.call(lambda: proxying.proxy.faults.add(wanted)))
+
+
+def _label(what: TargetLike) -> str:
+    target = target_of(what)
+    return target.id if target.port is None else f"{target.id}:{target.port}"

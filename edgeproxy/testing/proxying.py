@@ -83,7 +83,7 @@ class Proxying:
         skipping: Moves its time.
     """
 
-    def __init__(self, movable: MovableTime, files: Files, *, time_scale: float) -> None:
+    def __init__(self, movable: MovableTime, files: Files, *, time_scale: float, fault_header: bool = False) -> None:
         self.wall = movable.wall
         self.clock = Clock(movable.now, movable.wall)
         self.log = MemoryLog()
@@ -99,6 +99,7 @@ class Proxying:
             stickiness_key=lambda: KEY,
             clock=self.clock,
             probe=self.skipping.probe,
+            fault_header=fault_header,
         )
         # A follower that never leaves: requests are kept from the first one on.
         self.proxy.requests.follow()
@@ -109,7 +110,8 @@ class Proxying:
         return next((each.addresses[0][1] for each in self.proxy.listeners if each.port == declared), 0)
 
     async def reset(self, topology: Topology) -> None:
-        """As after a start: no connection, no request, no health is remembered."""
+        """As after a start: no connection, no request, no health is remembered, and no fault is left."""
+        self.proxy.faults.clear()
         self.proxy.cut_clients()
         await self.proxy.apply(without_groups(topology))
         await self.proxy.apply(topology)

@@ -46,7 +46,7 @@ class RecordedRequest:
         actions: As the access log lists them.
         target_group: Its name, if a target group was chosen.
         target: `ADDRESS:PORT`, if a target was chosen.
-        status: What the client got; 460 when it had left.
+        status: What the client got; 460 when it had left, None when it was reset before.
         target_status: What the target answered, if it did.
         transformed_host: What a transform made of the host.
         transformed_path: What a transform made of path and query.
@@ -54,6 +54,7 @@ class RecordedRequest:
         outcome: How it ended, such as `FORWARDED` or `TARGET_CLOSED`.
         why: The same in words.
         error_reason: The access log's.
+        fault: The names of the faults on purpose that had an effect, with commas between them.
         classification: Desync mitigation's, None for a compliant request.
         started: When its head was complete.
         duration: Seconds from then to the end.
@@ -82,7 +83,7 @@ class RecordedRequest:
         self.actions: str | None = found["actions_executed"]
         self.target_group: str | None = found["target_group"]
         self.target: str | None = found["target"]
-        self.status: int = found["elb_status_code"]
+        self.status: int | None = found["elb_status_code"]
         self.target_status: int | None = found["target_status_code"]
         self.transformed_host: str | None = found["transformed_host"]
         self.transformed_path: str | None = None if record.transformed is None else record.transformed.target
@@ -90,6 +91,7 @@ class RecordedRequest:
         self.outcome: str = found["outcome"]
         self.why: str = found["why"]
         self.error_reason: str | None = found["error_reason"]
+        self.fault: str | None = found["fault"]
         self.classification: str | None = found["classification"]
         self.started = dt.datetime.fromtimestamp(record.arrived + clock_offset, dt.UTC)
         self.duration: float = found["duration"]
@@ -137,7 +139,8 @@ class RecordedRequest:
         query = f"?{self.query}" if self.query else ""
         why = "" if self.outcome == "FORWARDED" else f": {self.why}"
         url = f"{self.scheme}://{self.host}{self.path}{query}"
-        return f"{self.method} {url} rule {self.rule}{where} {self.status}{said}{why}"
+        fault = f" (fault {self.fault})" if self.fault else ""
+        return f"{self.method} {url} rule {self.rule}{where} {self.status or '-'}{said}{why}{fault}"
 
 
 class Recorder:
@@ -211,8 +214,8 @@ def _has_headers(name: str, value: Any) -> Any:
 
 _PLAIN: Final = (
     *("method", "scheme", "version", "query", "listener_port", "rule", "actions", "status", "target_status"),
-    *("transformed_host", "transformed_path", "redirect_url", "outcome", "why", "error_reason", "classification"),
-    *("trace_id", "client", "target_line"),
+    *("transformed_host", "transformed_path", "redirect_url", "outcome", "why", "error_reason", "fault"),
+    *("classification", "trace_id", "client", "target_line"),
 )
 
 _COMPARED: Final = {

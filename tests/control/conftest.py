@@ -34,6 +34,7 @@ class FakeProxy:
             TargetGroupStatus("app", self._arn("app"), False, [self.target("127.0.0.1", 8080, HEALTHY)])
         ]
         self.requests = RequestRing(Clock())
+        self.faults: Any = None
         self.refusal: Exception | None = None
 
     async def apply(self, topology: Topology) -> None:

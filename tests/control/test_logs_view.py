@@ -141,3 +141,10 @@ def test_an_event_is_its_sentence() -> None:
     assert "12 requests are missing here." == event_line(
         {"event": "missed", "message": "12 requests are missing here."}
     )
+
+
+def test_a_fault_on_purpose_is_said_and_a_response_that_never_began_has_no_status() -> None:
+    reset = REQUEST | {"elb_status_code": None, "outcome": "FAULT_CUT", "why": "cut", "fault": "slow, reset"}
+    assert plain_line(reset).endswith("\tcut; fault: slow, reset")
+    assert "-" == plain_line(reset).split("\t")[COLUMNS.index("status")]
+    assert uncoloured(coloured_line(reset)).endswith("(cut; fault: slow, reset)")

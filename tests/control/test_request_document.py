@@ -76,6 +76,7 @@ def test_a_forwarded_request_is_told_from_its_arrival_to_its_end() -> None:
         "error_reason": None,
         "outcome": "FORWARDED",
         "why": "the target answered",
+        "fault": None,
         "trace_id": f"Root={TRACE}",
     } == document(record)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from edgeproxy.control.request_filter import FILTERS, RequestFilter, host_of, parse_duration, parse_rule, parse_statuses
+from edgeproxy.model.fault import Fault
 from edgeproxy.runtime.request_ring import Entry, ListenerPlace
 from tests.helpers.exchange_ports import START, Stage
+from tests.helpers.fault_stage import FaultStage
 
 PLACE = ListenerPlace("dev", "http", 80)
 
@@ -59,6 +61,15 @@ def test_a_filter_lets_through_what_it_names(name: str, value: str, holds: bool)
     assert holds == RequestFilter([(name, value)]).holds(entry())
 
 
+@pytest.mark.parametrize(("value", "holds"), [("slow", True), ("s*,x", True), ("flaky", True), ("fast", False)])
+def test_the_names_of_faults_are_looked_at_one_by_one(value: str, holds: bool) -> None:
+    stage = FaultStage([Fault(delay=1, name="slow"), Fault(status=503, name="flaky")])
+    stage.client().sends("GET / HTTP/1.1", "Host: a")
+    stage.timers.passes(1)
+    assert holds == RequestFilter([("fault", value)]).holds(Entry(stage.record, PLACE, stage.now))
+    assert not RequestFilter([("fault", value)]).holds(entry())
+
+
 def test_filters_of_one_kind_add_up_and_different_kinds_must_all_hold() -> None:
     both = [("status", "404"), ("status", "200")]
 
@@ -74,7 +85,7 @@ def test_without_filters_everything_is_let_through() -> None:
 def test_a_request_that_could_not_be_read_has_a_status_and_no_more() -> None:
     held = {
         name
-        for name, value in zip(FILTERS, ("400", "GET", "*", "*", "default", "*", "0"), strict=True)
+        for name, value in zip(FILTERS, ("400", "GET", "*", "*", "default", "*", "*", "0"), strict=True)
         if RequestFilter([(name, value)]).holds(unreadable())
     }
 

@@ -271,6 +271,8 @@ def test_the_walks_reach_every_kind_of_ending() -> None:
         Outcome.VERSION_REFUSED,
         Outcome.SEVERAL_HOSTS,
         Outcome.DEREGISTERED,
+        Outcome.FAULT_ANSWERED,
+        Outcome.FAULT_CUT,
     }
 
     assert set(Outcome) - elsewhere == set(seen)

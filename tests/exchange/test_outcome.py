@@ -6,7 +6,13 @@ import pytest
 
 from edgeproxy.exchange.outcome import CLOSES_CLIENT, STATUS, Outcome
 
-CARRIES_ITS_OWN_STATUS = {Outcome.FORWARDED, Outcome.REDIRECTED, Outcome.FIXED_RESPONSE}
+CARRIES_ITS_OWN_STATUS = {
+    Outcome.FORWARDED,
+    Outcome.REDIRECTED,
+    Outcome.FIXED_RESPONSE,
+    Outcome.FAULT_ANSWERED,
+    Outcome.FAULT_CUT,
+}
 
 
 def test_every_outcome_that_the_load_balancer_decides_has_a_status() -> None:

@@ -11,7 +11,7 @@ def test_a_new_record_claims_nothing() -> None:
     """The access log prints these as `-`, `"-"` and -1."""
     client = Stage().client()
     record = ExchangeRecord(client, None, 5.0)
-    facts = {name: getattr(record, name) for name in ExchangeRecord.__slots__ if name != "_fault"}
+    facts = {name: getattr(record, name) for name in ExchangeRecord.__slots__ if name not in ("_fault", "_injection")}
 
     assert {
         "client": client,
@@ -35,6 +35,7 @@ def test_a_new_record_claims_nothing() -> None:
         "outcome": Outcome.FORWARDED,
     } == facts
     assert not record.fault
+    assert (None, "") == (record.injection, record.injected)
 
 
 def test_bytes_of_later_requests_are_not_counted() -> None:

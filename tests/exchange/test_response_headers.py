@@ -139,3 +139,11 @@ def test_what_a_head_remembers_is_bounded() -> None:
 def test_its_repr_shows_what_is_added() -> None:
     assert "<ResponseHeaders X-Frame-Options: DENY>" == repr(FRAMES)
     assert "<ResponseHeaders nothing>" == repr(UNCHANGED)
+
+
+def test_one_more_header_leaves_the_others_as_they_are() -> None:
+    before = ResponseHeaders([("A", "1: 2")], has_server=False)
+    after = before.plus("B", "x, y")
+    assert (("A: 1: 2",), ("A: 1: 2", "B: x, y")) == (before.lines, after.lines)
+    assert () == after.server_lines
+    assert not set(before.keys) & set(after.keys)

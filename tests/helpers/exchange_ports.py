@@ -214,6 +214,21 @@ class ScriptedClient(_ScriptedPort):
 
     # ---- ClientPort
 
+    @property
+    def last_activity(self) -> float:
+        return self._stage.now
+
+    @property
+    def unsent(self) -> int:
+        return 0
+
+    def check(self, now: float, idle_timeout: float) -> None:
+        raise AssertionError("the deadline sweep's")
+
+    def reset(self) -> None:
+        self.abort()
+        self.events[-1] = "reset"
+
     def forwarded_prefix(self, forwarding: RequestForwarding) -> str:
         return forwarding.prefix(self.source_ip, self.source_port, self.tls)
 

@@ -91,6 +91,17 @@ class ScriptedStream:
     source_ip = "192.0.2.7"
     source_port = 5000
     must_close = False
+    unsent = 0
+
+    @property
+    def last_activity(self) -> float:
+        return self._client.stage.now
+
+    def check(self, now: float, idle_timeout: float) -> None:
+        raise AssertionError("the deadline sweep's")
+
+    def reset(self) -> None:
+        self.abort()
 
     def forwarded_prefix(self, forwarding: RequestForwarding) -> str:
         return forwarding.prefix(self.source_ip, self.source_port, None)

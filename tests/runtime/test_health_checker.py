@@ -362,3 +362,22 @@ async def test_a_resolver_that_never_answers_does_not_end_the_checks() -> None:
             answer = await edgeproxy.ask()
 
     assert 200 == answer.status
+
+
+async def test_a_mark_says_what_a_target_is_until_it_is_taken_off() -> None:
+    """Checks go on meanwhile, and their result is what counts afterwards."""
+    async with ScriptedTarget(answering()) as target, running(forwarding_to(target.port)) as edgeproxy:
+        await edgeproxy.healthy()
+        checker = edgeproxy.proxy._groups.checkers["app"]
+        mark: list[TargetHealth] = [unhealthy("Target.FailedHealthChecks", "Marked")]
+        checker._mark_of = lambda _target: mark[0] if mark else None
+        checker.refresh()
+        assert mark[0] == edgeproxy.targets()[0].health
+
+        checks = len(target.health_checks)
+        await until(lambda: len(target.health_checks) > checks)
+        assert mark[0] == edgeproxy.targets()[0].health
+
+        mark.clear()
+        checker.refresh()
+        assert HEALTHY == edgeproxy.targets()[0].health

@@ -376,3 +376,15 @@ async def test_connections_to_targets_are_counted_for_the_load_balancer() -> Non
     after = (counters.new_target_connections, counters.active_target_connections)
 
     assert [(1, 1), (2, 0)] == [busy, after]
+
+
+async def test_a_drain_that_is_taken_back_keeps_connections_again() -> None:
+    async with ScriptedTarget(answering()) as target, running(forwarding_to(target.port)) as edgeproxy:
+        await edgeproxy.healthy()
+        pools, pool = edgeproxy.proxy._pools, pool_of(edgeproxy)
+        pools.drain(pool.target)
+        await edgeproxy.ask()
+        assert [] == pool.idle
+        pools.revive(pool.target)
+        await edgeproxy.ask()
+        await until(lambda: 1 == len(pool.idle))

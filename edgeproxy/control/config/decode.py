@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,15}\Z")
+_NUMBER = re.compile(r"[+-]?([0-9]{1,15}(\.[0-9]{0,15})?|\.[0-9]{1,15})([eE][+-]?[0-9]{1,2})?\Z")
 _BOOLEANS = {"true": True, "false": False, "yes": True, "no": False, "on": True, "off": False}
 
 
@@ -192,13 +193,15 @@ class Decoder:
             return self._fail(node, path, str(error))
         if options[0] is int:
             return int(text) if _INTEGER.match(text) else self._fail(node, path, f"must be {wanted}, found '{text}'")
+        if options[0] is float:
+            return float(text) if _NUMBER.match(text) else self._fail(node, path, f"must be {wanted}, found '{text}'")
         if options[0] is bool:
             value = _BOOLEANS.get(text.lower())
             return self._fail(node, path, f"must be {wanted}, found '{text}'") if value is None else value
         return text
 
 
-_WANTED = {int: "a whole number", bool: "true or false"}
+_WANTED = {int: "a whole number", float: "a number", bool: "true or false"}
 
 
 @functools.cache

@@ -10,6 +10,7 @@ import ipaddress
 from typing import TYPE_CHECKING, NamedTuple, get_args
 
 from edgeproxy.control.config.glob import covers
+from edgeproxy.control.config.lint_faults import fault_findings
 from edgeproxy.control.config.lint_rules import rule_findings
 from edgeproxy.model import load_balancer as load_balancer_module
 from edgeproxy.model.attributes import Attribute, Attributes, unknown_keys
@@ -61,6 +62,7 @@ def findings(topology: Topology) -> Iterator[Finding]:
         if topology.load_balancer_of(group) is None:
             yield Finding(f"{path}.Name", f"no listener or rule forwards to the target group '{group.name}'")
         yield from target_group_findings(path, group)
+    yield from (Finding(path, reason) for path, reason in fault_findings(topology))
 
 
 def _port_findings(topology: Topology) -> Iterator[Finding]:

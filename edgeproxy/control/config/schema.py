@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _VARIABLE = {"type": "string", "pattern": r"\$\{"}
 _SCALAR = {"type": ["string", "number", "boolean"]}
 
+_NUMBER_TEXTS = {"integer": "^[0-9]+$", "number": r"^[0-9]+(\.[0-9]+)?$", "boolean": "^(true|false)$"}
+
 _ATTRIBUTE_VALUE = {"type": ["string", "number", "boolean", "null"]}
 
 # Key of the attributes -> the known ones, and the settings whose docstrings explain them.
@@ -75,7 +77,7 @@ def _property(definition: Mapping[str, Any]) -> dict[str, Any]:
         found = {**_without(found, "enum"), "anyOf": [{"enum": found["enum"]}, _VARIABLE]}
     elif found.get("type") == "string":
         found |= _SCALAR
-    elif found.get("type") in ("integer", "boolean"):
+    elif found.get("type") in ("integer", "number", "boolean"):
         found = {**_without(found, "type"), "anyOf": [{"type": found["type"]}, _number_text(found["type"]), _VARIABLE]}
     return found
 
@@ -104,7 +106,7 @@ def _settings_docs(settings: str) -> dict[str, str]:
 
 
 def _number_text(kind: str) -> dict[str, str]:
-    return {"type": "string", "pattern": "^[0-9]+$" if kind == "integer" else "^(true|false)$"}
+    return {"type": "string", "pattern": _NUMBER_TEXTS[kind]}
 
 
 def _without(mapping: Mapping[str, Any], key: str) -> dict[str, Any]:
