@@ -23,6 +23,29 @@ class AdminAnswer(NamedTuple):
     document: dict[str, Any]
 
 
+def connected(address: Address) -> socket.socket:
+    """A connection to the admin endpoint.
+
+    Raises:
+        NotAnsweredError: Nothing listens there.
+    """
+    place = address.connectable
+    try:
+        return socket.create_connection((place.host, place.port), timeout=TIMEOUT_SECONDS)
+    except OSError as error:
+        raise _nobody(place, error) from error
+
+
+def _nobody(place: Address, error: OSError) -> NotAnsweredError:
+    reason = error.strerror or str(error)
+    return NotAnsweredError(f"No edgeproxy answers at {place}: {reason}. Is it running with --admin {place}?")
+
+
+def foreign(address: Address) -> NotAnsweredError:
+    """What is to be said when the answer makes no sense."""
+    return NotAnsweredError(f"What answers at {address.connectable} is not edgeproxy's admin endpoint.")
+
+
 def ask(address: Address, method: str, path: str, body: dict[str, Any] | None = None) -> AdminAnswer:
     """What the edgeproxy answers whose admin endpoint is there.
 
@@ -35,18 +58,15 @@ def ask(address: Address, method: str, path: str, body: dict[str, Any] | None = 
     if body is not None:
         lines.append("Content-Type: application/json")
     request = "\r\n".join([*lines, "", ""]).encode() + data
-    try:
-        with socket.create_connection((place.host, place.port), timeout=TIMEOUT_SECONDS) as connection:
+    with connected(address) as connection:
+        try:
             connection.sendall(request)
             received = b"".join(iter(lambda: connection.recv(65536), b""))
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise NotAnsweredError(
-            f"No edgeproxy answers at {place}: {reason}. Is it running with --admin {place}?"
-        ) from error
+        except OSError as error:
+            raise _nobody(place, error) from error
     head, _, text = received.partition(b"\r\n\r\n")
     try:
         document = json.loads(text)
         return AdminAnswer(int(head.split(b" ")[1]), dict(document))
     except (ValueError, IndexError, TypeError) as error:
-        raise NotAnsweredError(f"What answers at {place} is not edgeproxy's admin endpoint.") from error
+        raise foreign(address) from error

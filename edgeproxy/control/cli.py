@@ -16,9 +16,8 @@ from edgeproxy import __version__
 from edgeproxy.control.addresses import Address, parse_bind
 from edgeproxy.control.exit_codes import ExitCode
 from edgeproxy.control.options import (
-    ADMIN_DEFAULT,
     HeaderText,
-    admin_address,
+    admin_endpoint_option,
     certs_dir_option,
     each,
     finite,
@@ -40,14 +39,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 config_option = option(
     "-c", "--config", type=_FILE, help="The configuration file; ./edgeproxy.yaml, then /etc/edgeproxy/edgeproxy.yaml."
 )
-admin_option = option(
-    "--admin",
-    metavar="HOST:PORT",
-    default=ADMIN_DEFAULT,
-    show_default=True,
-    callback=each(admin_address),
-    help="Where the admin endpoint listens; `off` for nowhere.",
-)
+admin_option = admin_endpoint_option("Where the admin endpoint listens; `off` for nowhere.")
 log_format_option = option(
     "--log-format",
     type=click.Choice(["text", "json"]),

@@ -18,7 +18,7 @@ import click
 from edgeproxy.control.admin_client import AdminAnswer, NotAnsweredError, ask
 from edgeproxy.control.exit_codes import ExitCode
 from edgeproxy.control.explain_faults import value_text
-from edgeproxy.control.options import ADMIN_DEFAULT, admin_address, each, option
+from edgeproxy.control.options import admin_endpoint_option, option
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,14 +28,7 @@ if TYPE_CHECKING:
 PATH: Final = "/_edgeproxy/faults"
 HEADING: Final = ("ID", "NAME", "STATE", "HITS", "SEEN", "PLACE", "FAULT")
 
-admin_option = option(
-    "--admin",
-    metavar="HOST:PORT",
-    default=ADMIN_DEFAULT,
-    show_default=True,
-    callback=each(admin_address),
-    help="Where the admin endpoint listens.",
-)
+admin_option = admin_endpoint_option("Where the admin endpoint listens.")
 json_option = option("--json", "as_json", is_flag=True, help="The admin endpoint's JSON as it is.")
 
 _PLACES: Final = (

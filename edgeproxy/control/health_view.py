@@ -7,11 +7,11 @@ speaks HTTP/1.0, where the answer ends with the connection), and rich only when 
 from __future__ import annotations
 
 import json
-import socket
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from edgeproxy.control.addresses import join_host_port
+from edgeproxy.control.admin_client import NotAnsweredError, ask, foreign
 from edgeproxy.control.exit_codes import ExitCode
 
 if TYPE_CHECKING:
@@ -19,14 +19,8 @@ if TYPE_CHECKING:
 
     from edgeproxy.control.addresses import Address
 
-TIMEOUT_SECONDS = 5.0
-
 _COLOURS = {"healthy": "green", "unhealthy": "red", "initial": "yellow", "draining": "yellow", "unused": "dim"}
 _FIT = ("healthy", "unavailable")  # unavailable: health checks are disabled, so requests are routed all the same
-
-
-class NothingRunningError(Exception):
-    """No edgeproxy answers at the admin endpoint's address; the message is a full sentence."""
 
 
 class Row(NamedTuple):
@@ -42,28 +36,16 @@ class Row(NamedTuple):
     """`fail open` while requests go to all targets of the group, `DNS failover` below that threshold, else `-`."""
 
 
-def fetch(address: Address, timeout: float = TIMEOUT_SECONDS) -> dict[str, Any]:
+def fetch(address: Address) -> dict[str, Any]:
     """The health document of the edgeproxy whose admin endpoint is there.
 
     Raises:
-        NothingRunningError: Nothing listens there, or what does is no edgeproxy.
+        NotAnsweredError: Nothing listens there, or what does is no edgeproxy.
     """
-    place = address.connectable
-    try:
-        with socket.create_connection((place.host, place.port), timeout=timeout) as connection:
-            connection.sendall(f"GET /_edgeproxy/health HTTP/1.0\r\nHost: {place}\r\n\r\n".encode())
-            answer = b"".join(iter(lambda: connection.recv(65536), b""))
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise NothingRunningError(
-            f"No edgeproxy answers at {place}: {reason}. Is it running with --admin {place}?"
-        ) from error
-    try:
-        document = json.loads(answer.partition(b"\r\n\r\n")[2])
-        _ = document["Status"], document["TargetGroups"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise NothingRunningError(f"What answers at {place} is not edgeproxy's admin endpoint.") from error
-    return dict(document)
+    document = ask(address, "GET", "/_edgeproxy/health").document
+    if not {"Status", "TargetGroups"} <= document.keys():
+        raise foreign(address)
+    return document
 
 
 def rows(document: dict[str, Any]) -> Iterator[Row]:
@@ -150,7 +132,7 @@ def show(address: Address, *, as_json: bool) -> ExitCode:
     """Print the health of the edgeproxy whose admin endpoint is there; what to exit with."""
     try:
         document = fetch(address)
-    except NothingRunningError as error:
+    except NotAnsweredError as error:
         sys.stderr.write(f"{error}\n")
         return ExitCode.NOT_FINE
     if as_json:

@@ -8,27 +8,21 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import sys
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
+from edgeproxy.control.admin_client import NotAnsweredError, connected, foreign
 from edgeproxy.control.exit_codes import ExitCode
 from edgeproxy.control.logs_view import HEADING, coloured_line, event_line, plain_line
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Iterator, Sequence
 
     from edgeproxy.control.addresses import Address
 
-TIMEOUT_SECONDS: Final = 5.0
-"""For the beginning of the answer; after that, silence only means that there are no requests."""
-
 _READ_SIZE: Final = 1 << 16
-
-
-class CannotFollowError(Exception):
-    """There is nothing to follow at the admin endpoint's address; the message is a full sentence."""
 
 
 def follow(address: Address, wanted: Sequence[tuple[str, str]]) -> Iterator[list[bytes]]:
@@ -39,19 +33,13 @@ def follow(address: Address, wanted: Sequence[tuple[str, str]]) -> Iterator[list
         wanted: Filters, as names and values.
 
     Raises:
-        CannotFollowError: Nothing listens there, or what does is no edgeproxy that has this stream.
+        NotAnsweredError: Nothing listens there, or what does is no edgeproxy that has this stream.
     """
     place = address.connectable
     path = f"/_edgeproxy/requests?{urlencode([('follow', '1'), *wanted])}"
-    try:
-        connection = socket.create_connection((place.host, place.port), timeout=TIMEOUT_SECONDS)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise CannotFollowError(
-            f"No edgeproxy answers at {place}: {reason}. Is it running with --admin {place}?"
-        ) from error
-    with connection:
-        received = _answer(connection, f"GET {path} HTTP/1.0\r\nHost: {place}\r\n\r\n".encode(), str(place))
+    with connected(address) as connection:
+        received = _answer(connection, f"GET {path} HTTP/1.0\r\nHost: {place}\r\n\r\n".encode(), address)
+        # Behind the head, silence only means that there are no requests.
         connection.settimeout(None)
         yield []
         while True:
@@ -67,7 +55,7 @@ def follow(address: Address, wanted: Sequence[tuple[str, str]]) -> Iterator[list
             received += data
 
 
-def _answer(connection: socket.socket, request: bytes, place: str) -> bytes:
+def _answer(connection: socket.socket, request: bytes, address: Address) -> bytes:
     """What came behind the head of a good answer."""
     received = b""
     try:
@@ -81,8 +69,8 @@ def _answer(connection: socket.socket, request: bytes, place: str) -> bytes:
             body += data
         message = json.loads(body)["Message"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CannotFollowError(f"What answers at {place} is not edgeproxy's admin endpoint.") from error
-    raise CannotFollowError(f"What answers at {place} has no requests to follow: {message}")
+        raise foreign(address) from error
+    raise NotAnsweredError(f"What answers at {address.connectable} has no requests to follow: {message}")
 
 
 def show_json(line: bytes) -> None:
@@ -123,7 +111,7 @@ def run(address: Address, wanted: Sequence[tuple[str, str]], *, as_json: bool) -
             for line in lines:
                 show(line)
             sys.stdout.flush()
-    except CannotFollowError as error:
+    except NotAnsweredError as error:
         sys.stderr.write(f"{error}\n")
         return ExitCode.NOT_FINE
     except KeyboardInterrupt:

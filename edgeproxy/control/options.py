@@ -84,6 +84,18 @@ def _on_loopback(address: Address) -> Address:
     return address._replace(host=address.host or "127.0.0.1")
 
 
+def admin_endpoint_option(words: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """`--admin`, with the words of its help."""
+    return option(
+        "--admin",
+        metavar="HOST:PORT",
+        default=ADMIN_DEFAULT,
+        show_default=True,
+        callback=each(admin_address),
+        help=words,
+    )
+
+
 def header_pair(text: str) -> tuple[str, str]:
     """`Name: value`, as curl takes it."""
     name, separator, value = text.partition(":")

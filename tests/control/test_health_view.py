@@ -9,6 +9,7 @@ import pytest
 
 from edgeproxy.control import health_view
 from edgeproxy.control.addresses import Address
+from edgeproxy.control.admin_client import NotAnsweredError
 from edgeproxy.control.admin_documents import health_document
 from edgeproxy.control.exit_codes import ExitCode
 from edgeproxy.model.target import TargetHealth, TargetHealthState
@@ -123,7 +124,7 @@ def test_an_answer_is_fetched_whole(serve_once: Callable[[bytes], Address]) -> N
     "answer", [b"", b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.0 200 OK\r\n\r\n[]", b"HTTP/1.0 200 OK\r\n\r\n{}"]
 )
 def test_another_program_on_the_port_is_told_apart(answer: bytes, serve_once: Callable[[bytes], Address]) -> None:
-    with pytest.raises(health_view.NothingRunningError, match="is not edgeproxy's admin endpoint"):
+    with pytest.raises(NotAnsweredError, match="is not edgeproxy's admin endpoint"):
         health_view.fetch(serve_once(answer))
 
 

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edgeproxy.control.addresses import Address
+from edgeproxy.control.admin_client import NotAnsweredError
 from edgeproxy.control.exit_codes import ExitCode
-from edgeproxy.control.logs_command import CannotFollowError, follow, run
+from edgeproxy.control.logs_command import follow, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -215,6 +216,6 @@ def test_another_program_on_the_port_is_told_apart(answer: bytes, reason: str) -
 
         thread = threading.Thread(target=answer_once)
         thread.start()
-        with pytest.raises(CannotFollowError, match=reason):
+        with pytest.raises(NotAnsweredError, match=reason):
             next(follow(Address("127.0.0.1", server.getsockname()[1]), []))
         thread.join()
