@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pty
 import re
 import signal
 import socket
@@ -89,6 +90,29 @@ class Session:
             self._start(command, step.shown)
         else:
             self._finish(command, step.shown)
+
+    def output(self) -> str:
+        """What the last command that goes on has printed so far."""
+        return self._there(self._running[-1].output)
+
+    def in_terminal(self, command: str, columns: int) -> str:
+        """What a command prints at a terminal of that width, colours included."""
+        ours, its = pty.openpty()
+        environment = self._environment | {"COLUMNS": str(columns), "TERM": "xterm-256color"}
+        with open(ours, "rb", buffering=0) as screen:
+            done = subprocess.Popen(
+                ["bash", "-c", self._here(command)], cwd=self.folder, env=environment, stdout=its, stderr=its
+            )
+            os.close(its)
+            printed = b""
+            with contextlib.suppress(OSError):  # the end of a terminal, on Linux
+                while data := screen.read(4096):
+                    printed += data
+            done.wait()
+        text = printed.decode().replace("\r", "")
+        for shown, real in self._ports.items():
+            text = text.replace(f"{real}  ", f"{shown.ljust(len(real))}  ")  # columns stay columns
+        return self._there(text)
 
     def check_the_running(self) -> None:
         """What goes on has printed by now what is shown.
