@@ -17,7 +17,7 @@ from edgeproxy.control.config.ignored_keys import IGNORED_KEYS
 from edgeproxy.control.config.schema import KNOWN_ATTRIBUTES, field_docs
 from edgeproxy.model import unsupported
 from edgeproxy.model.attributes import Attribute
-from edgeproxy.model.base import Model, wire_name
+from edgeproxy.model.base import Model
 from edgeproxy.model.listener_settings import ListenerSettings
 from edgeproxy.model.load_balancer import LoadBalancerSettings
 from edgeproxy.model.target_group_settings import TargetGroupSettings
@@ -117,12 +117,15 @@ def _section(model: type[msgspec.Struct]) -> str:
         (f"`{field.encode_name}`", _type(field.type), _default(field), _doc(name, field.encode_name))
         for field in msgspec.structs.fields(model)
     ]
-    text = f"## {_TITLES.get(name, name)}\n\n{_meaning(model)}\n\n{table(('Key', 'Type', 'Default', 'Meaning and limits'), rows)}"
+    keys = table(("Key", "Type", "Default", "Meaning and limits"), rows)
+    text = f"## {_TITLES.get(name, name)}\n\n{_meaning(model)}\n\n{keys}"
     without = [f"`{key}`" for key in IGNORED_KEYS.get(name, ())]
     if without:
         text += f"\nAccepted with a warning, because they mean nothing here: {', '.join(without)}.\n"
     refused = [f"`{key}`" for key in unsupported.KEYS.get(name, {})]
-    refused += [f"`{key}: {value}`" for (owner, key), values in unsupported.CHOICES.items() if owner == name for value in values]
+    refused += [
+        f"`{key}: {value}`" for (owner, key), values in unsupported.CHOICES.items() if owner == name for value in values
+    ]
     if refused:
         text += f"\nRefused, because they are not supported yet: {', '.join(refused)}.\n"
     return text
@@ -137,7 +140,9 @@ def _attributes(key: str) -> str:
         if spec.field:
             field = fields[spec.field]
             doc = _doc(settings, field.encode_name).removeprefix(f"`{name}`").lstrip(",:;. ")
-            rows.append((f"`{name}`", _attribute_type(name, field.type), _attribute_default(name, field), _sentence(doc)))
+            rows.append(
+                (f"`{name}`", _attribute_type(name, field.type), _attribute_default(name, field), _sentence(doc))
+            )
         else:
             rows.append((f"`{name}`", "text", "-", "Kept and echoed; has no effect here."))
     links = sources(SETTINGS[key].__doc__ or "") or sources(sys.modules[SETTINGS[key].__module__].__doc__ or "")

@@ -35,7 +35,16 @@ ASK: Final = (
 _THEME: Final = TerminalTheme(
     (30, 34, 39),
     (215, 218, 224),
-    [(30, 34, 39), (224, 108, 117), (152, 195, 121), (229, 192, 123), (97, 175, 239), (198, 120, 221), (86, 182, 194), (171, 178, 191)],
+    [
+        (30, 34, 39),
+        (224, 108, 117),
+        (152, 195, 121),
+        (229, 192, 123),
+        (97, 175, 239),
+        (198, 120, 221),
+        (86, 182, 194),
+        (171, 178, 191),
+    ],
 )
 
 # As rich's own, without its web fonts and without a window's buttons.
@@ -46,7 +55,8 @@ font-size: {char_height}px; line-height: {line_height}px; font-variant-east-asia
 {styles}
 </style>
 <defs>
-<clipPath id="{unique_id}-clip-terminal"><rect x="0" y="0" width="{terminal_width}" height="{terminal_height}" /></clipPath>
+<clipPath id="{unique_id}-clip-terminal">\
+<rect x="0" y="0" width="{terminal_width}" height="{terminal_height}" /></clipPath>
 {lines}
 </defs>
 {chrome}

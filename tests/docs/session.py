@@ -99,7 +99,7 @@ class Session:
         """What a command prints at a terminal of that width, colours included."""
         ours, its = pty.openpty()
         environment = self._environment | {"COLUMNS": str(columns), "TERM": "xterm-256color"}
-        with open(ours, "rb", buffering=0) as screen:
+        with os.fdopen(ours, "rb", buffering=0) as screen:
             done = subprocess.Popen(
                 ["bash", "-c", self._here(command)], cwd=self.folder, env=environment, stdout=its, stderr=its
             )
@@ -130,9 +130,9 @@ class Session:
         self._running.append(program)
         if _SERVES.match(command):
             program.wait_for(lambda output: _READY in output)
-        for port in re.findall(r"\b[0-9]{4,5}\b", "" if _SERVES.match(command) else command):
-            if port in self._ports.values():
-                program.wait_for(lambda _, port=port: _listens(int(port)))
+        else:
+            asked = [int(port) for port in re.findall(r"\b[0-9]{4,5}\b", command) if port in self._ports.values()]
+            program.wait_for(lambda _: all(map(_listens, asked)))
 
     def _end_the_serving(self) -> None:
         for program in [each for each in self._running if _SERVES.match(each.command)]:

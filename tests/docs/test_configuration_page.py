@@ -36,8 +36,8 @@ def test_every_class_names_the_page_it_was_made_from() -> None:
 
 
 def test_sources_become_links() -> None:
-    docstring = "A rule. Source: API reference, CreateRule and Rule; user guide, listener-rules and load-balancer-limits."
+    docstring = "A rule. Source: API reference, CreateRule and Rule; user guide, listener-rules and rule-conditions."
 
-    assert ["CreateRule", "Rule", "listener-rules", "load-balancer-limits"] == [
+    assert ["CreateRule", "Rule", "listener-rules", "rule-conditions"] == [
         link.partition("]")[0].removeprefix("[") for link in sources(docstring)
     ]
