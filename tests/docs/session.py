@@ -6,7 +6,8 @@ How it works
     real edgeproxy.
 
     A command that goes on (`edgeproxy run`, `demo`, `logs`, or anything with `&`) runs to the end of the page, or until
-    the next `edgeproxy run`, as after Ctrl-C. What it is shown to print must have been printed by then.
+    the next `edgeproxy run`, as after Ctrl-C. What it is shown to print must have been printed by then. One that is
+    shown to be refused, with `error:`, ends by itself.
     Any other command is run, and again while it does not print what is shown, because targets take a moment to become
     healthy and log lines to be written. Nothing shown: it has to end with 0.
 
@@ -86,7 +87,8 @@ class Session:
             AssertionError: It fails, or does not print what is shown.
         """
         command = self._here(step.command).removeprefix("sudo ")
-        if _GOES_ON.match(command):
+        is_refused = step.shown and step.shown[0].startswith(("error:", "Usage:"))
+        if _GOES_ON.match(command) and not is_refused:
             self._start(command, step.shown)
         else:
             self._finish(command, step.shown)
