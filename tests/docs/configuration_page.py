@@ -37,7 +37,7 @@ SETTINGS: dict[str, type[msgspec.Struct]] = {
 }
 
 _TITLES = {"Topology": "The file"}
-_PLAIN = {str: "text", int: "number", bool: "true or false"}
+_PLAIN = {str: "text", int: "whole number", float: "number", bool: "true or false"}
 
 _OPENING = """# Configuration reference
 

@@ -29,10 +29,10 @@ def test_every_key_says_what_it_means() -> None:
 
 
 def test_every_class_names_the_page_it_was_made_from() -> None:
-    """But the file itself, which AWS does not have."""
+    """But the file itself and failures on purpose, which AWS does not have."""
     without = {model.__name__ for model in models() if not sources(model.__doc__ or "")}
 
-    assert {"Topology"} == without
+    assert without <= {"Topology", "Fault", "FaultWhere"}
 
 
 def test_sources_become_links() -> None:
