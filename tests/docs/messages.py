@@ -1,8 +1,8 @@
 """Every sentence that the code can say about something that went wrong, as templates.
 
 How they are found: each string literal of the package that reads like a sentence (three words), or that stands in a
-call that makes an error or a log line (two words). Docstrings, help texts and `repr`s are left out, and what
-`messages.yaml` says is no message. What a program puts in stands as `…`: `Target group '…' not found`.
+call that makes an error or a log line (two words). Docstrings, help texts, regular expressions and `repr`s are left
+out, and what `messages.yaml` says is no message. What a program puts in stands as `…`: `Target group '…' not found`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 TABLE: Final = ROOT / "tests" / "docs" / "messages.yaml"
 
-_HOLE = re.compile(r"(?<![#$])\{[^{}]*\}|%[sdr]")
+_HOLE = re.compile(r"(?<![#$])\{[\w…]*\}|%[sdr]")
 _WORD = re.compile(r"[A-Za-z][A-Za-z']+")
 _SPEAKING_CALLS = {
     "BadParameter",
@@ -144,6 +144,8 @@ def _silent_nodes(tree: ast.AST) -> Iterator[ast.AST]:
                 yield value
             case ast.FunctionDef(name="__repr__") as function:
                 yield function
+            case ast.Call(func=ast.Attribute(attr="compile"), args=expressions):
+                yield from expressions
             case ast.Assert(msg=ast.AST() as said):
                 yield said
             case ast.AnnAssign(annotation=annotation):
