@@ -118,7 +118,8 @@ def test_every_edgeproxy_command_exists() -> None:
 
 def edgeproxy_commands(command: str) -> list[list[str]]:
     """The words behind each `edgeproxy` in a command line; what is quoted is one word without meaning."""
-    bare = re.sub(r"'[^']*'|\"[^\"$]*\"", "quoted", command.replace("\\\n", " "))
+    without = re.sub(r"\$\((?!edgeproxy)[^)]*\)", "", command)
+    bare = re.sub(r"'[^']*'|\"[^\"$]*\"", "quoted", without.replace("\\\n", " "))
     found = re.findall(r"(?:^|\$\(|\|\s*|;\s*|&&\s*|exec edgeproxy )(?:sudo )?(?:\S*/)?edgeproxy ([^|;&)]+)", bare)
     return [words.partition("#")[0].split() for words in found]
 
