@@ -5,6 +5,9 @@
 #   make lint         the first three alone
 #   make conformance  write CONFORMANCE.md from the tests' markers
 #   make metrics      write METRICS.md from the table in the code
+#   make docs         build the documentation into site/
+#   make reference    write the pages that are made from the code: configuration, commands, messages
+#   make picture      write the README's picture from a real run
 #   make bench        measure, here, beside other proxies
 #   make soak         100,000 requests under random faults, each accounted for exactly once
 #   make clean        remove what the above have made
@@ -12,7 +15,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint bench soak conformance metrics clean
+.PHONY: run test lint bench soak conformance metrics docs reference picture clean
 .DEFAULT_GOAL := test
 
 run: .venv/installed
@@ -33,6 +36,17 @@ conformance: .venv/installed-test
 metrics: .venv/installed-test
 	$(BIN)/python tests/metrics_table.py
 
+docs: .venv/installed-test
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+reference: .venv/installed-test
+	$(BIN)/python -m tests.docs.configuration_page
+	$(BIN)/python -m tests.docs.commands_page
+	$(BIN)/python -m tests.docs.messages_page
+
+picture: .venv/installed-test
+	$(BIN)/python -m tests.docs.picture
+
 bench: .venv/installed-test
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
 	$(BIN)/python -m tests.bench
@@ -41,7 +55,7 @@ soak: .venv/installed-test
 	$(BIN)/python -m tests.end_to_end.soak
 
 clean:
-	rm -rf .venv dist build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv site dist build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The package is installed editable: a change of the code needs no second installation, a change of pyproject.toml does.

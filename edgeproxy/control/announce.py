@@ -20,7 +20,9 @@ logger = logging.getLogger(__name__)
 
 _DEFAULT_PORTS = {"HTTP": 80, "HTTPS": 443}
 _ALL_INTERFACES = ("", "0.0.0.0", "::")
-_TAKEN, _FORBIDDEN = "in use", "ermission denied"
+# A listener's reason, `runtime/listener.py`, and the admin endpoint's, which is the system's.
+_TAKEN = ("taken by another process", "in use")
+_FORBIDDEN = ("may not bind", "ermission denied")
 
 
 def announce_started(proxy: EdgeProxy, source: str) -> None:
@@ -82,12 +84,12 @@ def bind_hint(error: BindError, binds: Mapping[int, Address]) -> str:
         f"bind the listener elsewhere with --bind {declared}={_other_port(error.port)} "
         f"(the app and redirects still see {declared})"
     )
-    if _FORBIDDEN in error.reason:
+    if any(words in error.reason for words in _FORBIDDEN):
         return (
             f"Ports below 1024 are the superuser's here: {elsewhere}, "
             "or allow them on Linux with `sudo sysctl net.ipv4.ip_unprivileged_port_start=80`."
         )
-    if _TAKEN in error.reason:
+    if any(words in error.reason for words in _TAKEN):
         return f"Another program listens there: stop it, or {elsewhere}."
     return f"Check the address, or {elsewhere}."
 

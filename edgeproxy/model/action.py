@@ -48,7 +48,10 @@ class TargetGroupTuple(Model, frozen=True):
 
 
 class TargetGroupStickinessConfig(Model, frozen=True):
-    """Whether a client stays with the target group it was first given. Source: API reference."""
+    """Whether a client stays with the target group it was first given.
+
+    Source: API reference, TargetGroupStickinessConfig; user guide, rule-action-types.
+    """
 
     enabled: bool = False
     """Where true, clients get the cookies AWSALBTG and AWSALBTGCORS and come back to the group they name."""
@@ -190,6 +193,7 @@ class Action(Model, frozen=True):
     missing_sentences = sentences(Type="An action type must be specified: 'forward', 'redirect' or 'fixed-response'")
 
     type: Literal["forward", "redirect", "fixed-response"]
+    """What happens: another server answers, the client is sent elsewhere, or the load balancer answers by itself."""
     order: int | None = None
     """1-50000; required where there are several actions. The lowest runs first."""
     target_group_arn: str | None = None

@@ -18,10 +18,15 @@ if TYPE_CHECKING:
 
 
 class Attribute(Model, frozen=True):
-    """One `{Key, Value}` pair; the value is always a string, as in the API."""
+    """One `{Key, Value}` pair; the value is always a string, as in the API.
+
+    Source: API reference, LoadBalancerAttribute.
+    """
 
     key: str
+    """1-256 letters, digits, dots and underscores; each key once."""
     value: str = ""
+    """Numbers and booleans become the API's text: `60`, `true`."""
 
 
 Attributes = tuple[Attribute, ...]

@@ -41,7 +41,7 @@ def _one_form_problems(field: str, values: tuple[str, ...], regex_values: tuple[
 
 
 class HostHeaderConfig(Model, frozen=True):
-    """Host names, compared without regard to case, port included."""
+    """Host names, compared without regard to case, port included. Source: API reference, HostHeaderConditionConfig."""
 
     values: tuple[str, ...] = ()
     """Up to 128 letters, digits, `-`, `_`, `.` each, with at least one `.`; `*` and `?` are wildcards."""
@@ -56,7 +56,10 @@ class HostHeaderConfig(Model, frozen=True):
 
 
 class PathPatternConfig(Model, frozen=True):
-    """Path patterns, compared with the normalised path, case-sensitive."""
+    """Path patterns, compared with the normalised path, case-sensitive.
+
+    Source: API reference, PathPatternConditionConfig.
+    """
 
     values: tuple[str, ...] = ()
     """Up to 128 characters each; `*` stands for any characters, slashes too, and `?` for exactly one."""
@@ -71,7 +74,10 @@ class PathPatternConfig(Model, frozen=True):
 
 
 class HttpHeaderConfig(Model, frozen=True):
-    """One header's values, name and value compared without regard to case."""
+    """One header's values, name and value compared without regard to case.
+
+    Source: API reference, HttpHeaderConditionConfig.
+    """
 
     missing_sentences = sentences(HttpHeaderName="A 'HttpHeaderName' must be specified")
 
@@ -91,7 +97,7 @@ class HttpHeaderConfig(Model, frozen=True):
 
 
 class HttpRequestMethodConfig(Model, frozen=True):
-    """Method tokens, compared exactly."""
+    """Method tokens, compared exactly. Source: API reference, HttpRequestMethodConditionConfig."""
 
     values: tuple[str, ...] = ()
     """Up to 40 of `A-Z`, `-` and `_` each; no wildcards."""
@@ -102,7 +108,10 @@ class HttpRequestMethodConfig(Model, frozen=True):
 
 
 class QueryStringKeyValue(Model, frozen=True):
-    """A query parameter; without a key any parameter's value may match."""
+    """A query parameter; without a key any parameter's value may match.
+
+    Source: API reference, QueryStringKeyValuePair.
+    """
 
     missing_sentences = sentences(Value="A 'Value' must be specified in 'QueryStringKeyValuePair'")
 
@@ -121,14 +130,14 @@ class QueryStringKeyValue(Model, frozen=True):
 
 
 class QueryStringConfig(Model, frozen=True):
-    """Query parameters; one of the list has to match."""
+    """Query parameters; one of the list has to match. Source: API reference, QueryStringConditionConfig."""
 
     values: tuple[QueryStringKeyValue, ...] = ()
     """Pairs of Key and Value."""
 
 
 class SourceIpConfig(Model, frozen=True):
-    """CIDR blocks that the TCP peer may be in."""
+    """CIDR blocks that the TCP peer may be in. Source: API reference, SourceIpConditionConfig."""
 
     values: tuple[str, ...] = ()
     """IPv4 and IPv6 blocks such as `10.0.0.0/8`; never X-Forwarded-For."""
@@ -154,11 +163,17 @@ class RuleCondition(Model, frozen=True):
     regex_values: tuple[str, ...] = ()
     """For host-header and path-pattern, in place of their config."""
     host_header_config: HostHeaderConfig | None = None
+    """For `host-header`."""
     path_pattern_config: PathPatternConfig | None = None
+    """For `path-pattern`."""
     http_header_config: HttpHeaderConfig | None = None
+    """For `http-header`."""
     http_request_method_config: HttpRequestMethodConfig | None = None
+    """For `http-request-method`."""
     query_string_config: QueryStringConfig | None = None
+    """For `query-string`."""
     source_ip_config: SourceIpConfig | None = None
+    """For `source-ip`."""
 
     # The same for every spelling: what the matcher reads.
     @property

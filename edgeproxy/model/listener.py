@@ -24,7 +24,10 @@ DEVELOPMENT = "dev"
 
 
 class Certificate(Model, frozen=True):
-    """A PEM file with the chain and, unless `KeyFile` names another, the private key; `dev` is the development CA's."""
+    """A PEM file with the chain and, unless `KeyFile` names another, the private key; `dev` is the development CA's.
+
+    Source: API reference, Certificate; user guide, https-listener-certificates.
+    """
 
     missing_sentences = sentences(CertificateArn="A CertificateArn must be specified: a PEM file, or 'dev'")
 

@@ -69,31 +69,37 @@ class LoadBalancerSettings(Model, frozen=True):
     client_keep_alive_seconds: int = 3600
     """`client_keep_alive.seconds`, 60-604800: the age at which a client's connection is closed."""
     desync_mitigation_mode: Literal["monitor", "defensive", "strictest"] = "defensive"
-    """`routing.http.desync_mitigation_mode`."""
+    """`routing.http.desync_mitigation_mode`: what becomes of requests that servers may read differently."""
     drop_invalid_header_fields: bool = False
     """`routing.http.drop_invalid_header_fields.enabled`: names other than letters, digits and hyphens are removed."""
     preserve_host_header: bool = False
-    """`routing.http.preserve_host_header.enabled`."""
+    """`routing.http.preserve_host_header.enabled`: targets get the Host header as the client wrote it."""
     tls_version_and_cipher_headers: bool = False
-    """`routing.http.x_amzn_tls_version_and_cipher_suite.enabled`."""
+    """`routing.http.x_amzn_tls_version_and_cipher_suite.enabled`: two headers tell targets of the client's TLS."""
     xff_client_port: bool = False
     """`routing.http.xff_client_port.enabled`: X-Forwarded-For carries the client's port as well."""
     xff_mode: Literal["append", "preserve", "remove"] = "append"
-    """`routing.http.xff_header_processing.mode`."""
+    """`routing.http.xff_header_processing.mode`: what becomes of X-Forwarded-For; `preserve` leaves it as it came."""
     http2_enabled: bool = True
-    """`routing.http2.enabled`."""
+    """`routing.http2.enabled`: HTTPS listeners offer HTTP/2."""
     access_logs_enabled: bool = False
-    """`access_logs.s3.enabled`; see `log`."""
+    """`access_logs.s3.enabled`: a line per request; needs a bucket."""
     access_logs_bucket: str = ""
+    """`access_logs.s3.bucket`: a directory as `file:///an/absolute/path`; a bucket of S3 is out of reach here."""
     access_logs_prefix: str = ""
+    """`access_logs.s3.prefix`: what the keys of the log's objects begin with; without `AWSLogs`, which is added."""
     connection_logs_enabled: bool = False
-    """`connection_logs.s3.enabled`; see `log`."""
+    """`connection_logs.s3.enabled`: a line per connection; needs a bucket."""
     connection_logs_bucket: str = ""
+    """`connection_logs.s3.bucket`: as for the access log."""
     connection_logs_prefix: str = ""
+    """`connection_logs.s3.prefix`: as for the access log."""
     health_check_logs_enabled: bool = False
-    """`health_check_logs.s3.enabled`; see `log`."""
+    """`health_check_logs.s3.enabled`: a line per health check; needs a bucket."""
     health_check_logs_bucket: str = ""
+    """`health_check_logs.s3.bucket`: as for the access log."""
     health_check_logs_prefix: str = ""
+    """`health_check_logs.s3.prefix`: as for the access log."""
 
     def log(self, name: LogName) -> LogDelivery | None:
         """Where a log goes; None while it is off."""

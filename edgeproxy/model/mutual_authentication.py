@@ -18,7 +18,10 @@ VERIFY = "verify"
 
 
 class MutualAuthentication(Model, frozen=True):
-    """HTTPS only: what becomes of the certificates that clients have."""
+    """HTTPS only: what becomes of the certificates that clients have.
+
+    Source: API reference, MutualAuthenticationAttributes; user guide, mutual-authentication.
+    """
 
     missing_sentences = sentences(Mode="A Mode must be specified: off, passthrough or verify")
 

@@ -26,7 +26,7 @@ class TargetGroupSettings(msgspec.Struct, frozen=True, kw_only=True):
     deregistration_delay_seconds: int = 300
     """`deregistration_delay.timeout_seconds`, 0-3600: how long a deregistered target may finish its requests."""
     algorithm: Literal["round_robin", "least_outstanding_requests", "weighted_random"] = "round_robin"
-    """`load_balancing.algorithm.type`."""
+    """`load_balancing.algorithm.type`: how a target is chosen."""
     anomaly_mitigation: bool = False
     """`load_balancing.algorithm.anomaly_mitigation`, `on` or `off`; only with weighted_random."""
     cross_zone: Literal["true", "false", "use_load_balancer_configuration"] = "use_load_balancer_configuration"
@@ -35,9 +35,9 @@ class TargetGroupSettings(msgspec.Struct, frozen=True, kw_only=True):
     slow_start_seconds: int = 0
     """`slow_start.duration_seconds`: 0 for off, or 30-900."""
     stickiness_enabled: bool = False
-    """`stickiness.enabled`."""
+    """`stickiness.enabled`: clients come back to the target that they were given."""
     stickiness_type: Literal["lb_cookie", "app_cookie"] = "lb_cookie"
-    """`stickiness.type`."""
+    """`stickiness.type`: the load balancer's own cookie, or one of the app that is followed."""
     lb_cookie_duration_seconds: int = 86400
     """`stickiness.lb_cookie.duration_seconds`, 1-604800."""
     app_cookie_name: str = ""
@@ -55,7 +55,7 @@ class TargetGroupSettings(msgspec.Struct, frozen=True, kw_only=True):
     minimum_healthy_percentage: int | None = None
     """`target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage`, `off` or 1-100."""
     multi_value_headers: bool = False
-    """`lambda.multi_value_headers.enabled`."""
+    """`lambda.multi_value_headers.enabled`: kept; there are no Lambda targets yet."""
 
 
 def _stickiness_type(text: str) -> str:

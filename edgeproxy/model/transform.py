@@ -23,7 +23,7 @@ _LISTED = "host-header-rewrite,url-rewrite"
 
 
 class RewriteConfig(Model, frozen=True):
-    """What is looked for and what takes its place."""
+    """What is looked for and what takes its place. Source: API reference, RewriteConfig."""
 
     missing_sentences = sentences(
         Regex="A 'Regex' must be specified for a rewrite", Replace="A 'Replace' must be specified for a rewrite"
@@ -56,15 +56,21 @@ class _Rewrites(Model, frozen=True):
 
 
 class HostHeaderRewriteConfig(_Rewrites, frozen=True):
-    """Rewrites the Host header that the target gets."""
+    """Rewrites the Host header that the target gets. Source: API reference, HostHeaderRewriteConfig."""
 
 
 class UrlRewriteConfig(_Rewrites, frozen=True):
-    """Rewrites the path and query that the target gets; never the scheme, the host or the port."""
+    """Rewrites the path and query that the target gets; never the scheme, the host or the port.
+
+    Source: API reference, UrlRewriteConfig.
+    """
 
 
 class RuleTransform(Model, frozen=True):
-    """One transform: `Type` and the type's own config."""
+    """One transform: `Type` and the type's own config.
+
+    Source: API reference, RuleTransform; user guide, rule-transforms.
+    """
 
     missing_sentences = sentences(Type=f"A transform type must be specified, one of '[{_LISTED}]'")
     choice_sentences = sentences(Type=f"Transform type '{{value}}' must be one of '[{_LISTED}]'")

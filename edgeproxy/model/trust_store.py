@@ -26,7 +26,10 @@ _NAME: Final = re.compile(r"([a-zA-Z0-9]+-)*[a-zA-Z0-9]+\Z")
 
 
 class TrustStore(Model, frozen=True):
-    """Certificate authorities, and what they have revoked. Where AWS reads from S3, files stand here."""
+    """Certificate authorities, and what they have revoked. Where AWS reads from S3, files stand here.
+
+    Source: API reference, CreateTrustStore and AddTrustStoreRevocations.
+    """
 
     missing_sentences = sentences(
         Name="A trust store name must be specified",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from edgeproxy.control.addresses import Address
 from edgeproxy.control.announce import bind_hint, listener_line, listener_url, target_group_line
 from edgeproxy.errors import BindError
+from edgeproxy.runtime.listener import _REASONS
 
 
 def test_a_listener_says_its_url_and_where_it_is_bound(proxy: Any) -> None:
@@ -38,15 +40,17 @@ def test_a_target_group_lists_its_targets(proxy: Any) -> None:
     assert "target group app: no targets" == target_group_line(group._replace(targets=[]))
 
 
-def test_a_forbidden_port_is_explained_with_two_ways_out() -> None:
-    hint = bind_hint(BindError("", 443, "Permission denied"), {})
+@pytest.mark.parametrize("reason", [_REASONS[errno.EACCES], "Permission denied"], ids=["listener", "admin endpoint"])
+def test_a_forbidden_port_is_explained_with_two_ways_out(reason: str) -> None:
+    hint = bind_hint(BindError("", 443, reason), {})
 
     assert "--bind 443=8443" in hint
     assert "net.ipv4.ip_unprivileged_port_start=80" in hint
 
 
-def test_a_taken_port_is_explained() -> None:
-    hint = bind_hint(BindError("", 80, "Address already in use"), {})
+@pytest.mark.parametrize("reason", [_REASONS[errno.EADDRINUSE], "Address already in use"])
+def test_a_taken_port_is_explained(reason: str) -> None:
+    hint = bind_hint(BindError("", 80, reason), {})
 
     assert hint.startswith("Another program listens there: stop it, or ")
     assert "--bind 80=8000" in hint

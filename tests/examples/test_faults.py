@@ -65,7 +65,7 @@ def test_faults(
 
 
 def test_the_configuration_in_the_manual_is_valid() -> None:
-    (configuration,) = re.findall(r"```yaml\n(.*?)```", MANUAL, re.DOTALL)
+    (configuration,) = re.findall(r"```yaml[^\n]*\n(.*?)```", MANUAL, re.DOTALL)
     assert () == load_text(configuration, "faults.md", {}).warnings
 
 

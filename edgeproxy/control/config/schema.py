@@ -35,7 +35,7 @@ _NUMBER_TEXTS = {"integer": "^[0-9]+$", "number": r"^[0-9]+(\.[0-9]+)?$", "boole
 _ATTRIBUTE_VALUE = {"type": ["string", "number", "boolean", "null"]}
 
 # Key of the attributes -> the known ones, and the settings whose docstrings explain them.
-_KNOWN_ATTRIBUTES: dict[str, tuple[Mapping[str, Spec], str]] = {
+KNOWN_ATTRIBUTES: dict[str, tuple[Mapping[str, Spec], str]] = {
     "LoadBalancerAttributes": (LOAD_BALANCER_SPECS, "LoadBalancerSettings"),
     "ListenerAttributes": (LISTENER_SPECS, "ListenerSettings"),
     "TargetGroupAttributes": (TARGET_GROUP_SPECS, "TargetGroupSettings"),
@@ -55,7 +55,7 @@ def schema() -> dict[str, Any]:
 
 
 def _definition(name: str, definition: Mapping[str, Any]) -> dict[str, Any]:
-    docs = _field_docs().get(name, {})
+    docs = field_docs().get(name, {})
     properties = {}
     for key, one in definition["properties"].items():
         properties[key] = _attributes(key) if _is_attribute_list(one) else _property(one)
@@ -88,7 +88,7 @@ def _is_attribute_list(definition: Mapping[str, Any]) -> bool:
 
 def _attributes(key: str) -> dict[str, Any]:
     """Both spellings; in the mapping form an editor can offer the known keys."""
-    specs, settings = _KNOWN_ATTRIBUTES.get(key, ({}, ""))
+    specs, settings = KNOWN_ATTRIBUTES.get(key, ({}, ""))
     docs = _settings_docs(settings)
     known = {}
     for name, spec in specs.items():
@@ -100,8 +100,8 @@ def _attributes(key: str) -> dict[str, Any]:
 
 def _settings_docs(settings: str) -> dict[str, str]:
     """The docstrings of a settings class by field."""
-    names = {wire_name(spec.field): spec.field for specs, _ in _KNOWN_ATTRIBUTES.values() for spec in specs.values()}
-    docs = _field_docs().get(settings, {})
+    names = {wire_name(spec.field): spec.field for specs, _ in KNOWN_ATTRIBUTES.values() for spec in specs.values()}
+    docs = field_docs().get(settings, {})
     return {names.get(key, key): text for key, text in docs.items()}
 
 
@@ -114,7 +114,7 @@ def _without(mapping: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 
 @functools.cache
-def _field_docs() -> dict[str, dict[str, str]]:
+def field_docs() -> dict[str, dict[str, str]]:
     """Class name -> wire name -> the docstring under the field, for every model class that a file can hold."""
     modules = {module for name, module in sys.modules.items() if name.startswith("edgeproxy.model.")}
     found = {}
