@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from edgeproxy.errors import BindError
 from edgeproxy.runtime.client_connection import ClientConnection
+from edgeproxy.runtime.plain_http import refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -228,6 +229,10 @@ class ListenerSocket:
         if handshake.reason:
             _log_refusal(f"{self.protocol}:{self.port}", handshake)
 
+    def plain_http_answer(self) -> bytes:
+        """What clients get that speak plain HTTP where TLS is expected."""
+        return refusal(self.context)
+
     def on_closed(self, connection: ClientConnection | H2ClientConnection) -> None:
         """A client connection is gone."""
         if connection in self.connections:
@@ -245,7 +250,7 @@ def _log_refusal(listener: str, handshake: Handshake) -> None:
     _log.info(
         "Listener %s refused the client %s:%d%s: %s",
         *(listener, *handshake.client, subject),
-        status if reason == status else f"{status}, {reason}",
+        ", ".join(dict.fromkeys(filter(None, (status, reason)))),
         extra={"event": "tls_refused"},
     )
 

@@ -22,6 +22,7 @@ from OpenSSL import SSL, crypto
 
 from edgeproxy.runtime.client_certificate import ClientCertificate
 from edgeproxy.runtime.client_verification import UNMAPPED, ClientVerification
+from edgeproxy.runtime.plain_http import REASON, is_plain_http
 from edgeproxy.runtime.tls_facts import VERIFIED, TlsFacts
 
 if TYPE_CHECKING:
@@ -121,6 +122,7 @@ class MutualTlsTransport(asyncio.Transport, asyncio.Protocol):
         self._begin = begin
         self._is_established = False
         self._has_failed = False
+        self._has_spoken = False
         self._is_paused = False
         self._is_closing = False
         self._tcp: asyncio.Transport
@@ -145,6 +147,13 @@ class MutualTlsTransport(asyncio.Transport, asyncio.Protocol):
         """Ciphertext has come."""
         if self._has_failed:
             return
+        if not self._has_spoken:
+            self._has_spoken = True
+            if is_plain_http(data):
+                self._fail(REASON)
+                self._tcp.write(self._listener.plain_http_answer())
+                self._end_after_alert()
+                return
         self._tls.connection.bio_write(data)
         if self._is_established:
             self._read()

@@ -60,6 +60,9 @@ class Accepts(Protocol):
     def on_handshake_failed(self, handshake: Handshake) -> None:
         """One came to nothing."""
 
+    def plain_http_answer(self) -> bytes:
+        """What clients get that speak no TLS."""
+
 
 class ServerTls(Protocol):
     """The TLS side of one HTTPS listener."""

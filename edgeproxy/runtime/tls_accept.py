@@ -9,6 +9,9 @@ been the same since Python 3.11 and uvloop 0.17. `loop.start_tls` would do the s
 connection, and what comes between the accept and the task's first step, or together with the last bytes of the
 handshake, is lost or comes before `connection_made`. Building the layer here costs nothing that can be measured
 against a handshake.
+
+The first bytes come to this Protocol: a client that speaks plain HTTP gets an answer that it can read. Then the layer
+takes its place.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ import asyncio.sslproto
 import sys
 from typing import TYPE_CHECKING, Any, cast
 
+from edgeproxy.runtime.plain_http import REASON, is_plain_http
 from edgeproxy.runtime.tls_facts import UNFINISHED
 
 if TYPE_CHECKING:
@@ -34,10 +38,10 @@ class TlsAccept(asyncio.Protocol):  # hot path: once a connection
     Attributes:
         client: The address and port at the other end; only there for the connection log.
         node_address: The load balancer's own address on this connection; only there for the connection log.
-        reason: Why a client was refused: nothing here can tell.
+        reason: Why a client was refused: nothing here can tell, but for clients that speak no TLS at all.
     """
 
-    __slots__ = ("_connection", "_context", "_listener", "_transport", "client", "node_address", "reason")
+    __slots__ = ("_connection", "_context", "_layer", "_listener", "_transport", "client", "node_address", "reason")
 
     def __init__(self, listener: Accepts, connection: ClientConnection, context: ssl.SSLContext) -> None:
         """`connection` gets the decrypted bytes."""
@@ -45,6 +49,7 @@ class TlsAccept(asyncio.Protocol):  # hot path: once a connection
         self._connection = connection
         self._context = context
         self._transport: asyncio.Transport | None = None
+        self._layer: Any = None
         self.client = ("-", 0)
         self.node_address = "-"
         self.reason = ""
@@ -60,7 +65,7 @@ class TlsAccept(asyncio.Protocol):  # hot path: once a connection
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
         done.add_done_callback(self._on_done)
-        layer = tls_layer(loop)(
+        self._layer = tls_layer(loop)(
             loop,
             self._connection,
             self._context,
@@ -68,8 +73,38 @@ class TlsAccept(asyncio.Protocol):  # hot path: once a connection
             server_side=True,
             ssl_handshake_timeout=self._listener.handshake_seconds,
         )
+        self._layer.connection_made(self._transport)
+
+    def data_received(self, data: bytes) -> None:
+        """The first bytes; the TLS layer gets the others without a detour."""
+        assert self._transport is not None
+        if is_plain_http(data):
+            self._refuse(self._transport)
+            return
+        layer = self._layer
         self._transport.set_protocol(layer)
-        layer.connection_made(self._transport)
+        view = memoryview(data)
+        # The layer has a buffer of its own, which may be smaller than what came.
+        while view and not self._transport.is_closing():
+            buffer = layer.get_buffer(len(view))
+            size = min(len(buffer), len(view))
+            buffer[:size] = view[:size]
+            layer.buffer_updated(size)
+            view = view[size:]
+
+    def eof_received(self) -> bool | None:
+        """The client left before it said anything."""
+        return cast("bool | None", self._layer.eof_received())
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """TCP is gone before the client said anything."""
+        self._layer.connection_lost(exc)
+
+    def _refuse(self, transport: asyncio.Transport) -> None:
+        self.reason = REASON
+        self.client = address_of(transport, "peername")
+        transport.write(self._listener.plain_http_answer())
+        transport.close()
 
     def abort(self) -> None:
         """Gives up on the handshake, without another word."""
@@ -84,7 +119,7 @@ class TlsAccept(asyncio.Protocol):  # hot path: once a connection
             self._listener.handshakes.discard(self)
             if has_failed:
                 self._listener.on_handshake_failed(self)
-        if has_failed and self._transport is not None:
+        if has_failed and self._transport is not None and not self._transport.is_closing():
             self._transport.abort()
 
     @property

@@ -69,6 +69,9 @@ class Listening:
         self.tls = tls
         self.port = 0
 
+    def plain_http_answer(self) -> bytes:
+        return b"HTTP/1.1 400 Bad Request\r\n\r\n"
+
     def make(self) -> Connection:
         self.connections.append(Connection())
         return self.connections[-1]
@@ -273,15 +276,15 @@ async def test_a_client_that_leaves_before_it_has_said_anything_is_told_of(liste
     assert not listening.handshakes
 
 
-async def test_plain_http_ends_the_connection_and_is_told_of(listening: Listening) -> None:
+async def test_plain_http_is_answered_and_told_of(listening: Listening) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", listening.port)
     writer.write(b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n")
     answer = await reader.read()
     writer.close()
     (handshake,) = listening.failed
 
-    assert b"" == answer
-    assert "http request" == handshake.reason
+    assert listening.plain_http_answer() == answer
+    assert "the client speaks plain HTTP" == handshake.reason
     assert "-" == handshake.facts.cipher
 
 

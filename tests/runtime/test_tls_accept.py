@@ -53,6 +53,38 @@ async def test_a_request_is_answered_and_the_connection_is_kept(newest: ssl.TLSV
         assert set() == edgeproxy.proxy._listeners["dev", 443].handshakes
 
 
+@pytest.mark.conformance(
+    "TLS handshakes",
+    "plain HTTP to an HTTPS listener is answered with a 400 page",
+    "load-balancer-troubleshooting",
+    status="default",
+)
+@pytest.mark.parametrize("line", [b"GET / HTTP/1.1\r\n", b"PATCH /x HTTP/1.0\r\n", b"d"])
+async def test_plain_http_is_answered_in_plain_http(line: bytes, tmp_path: Path) -> None:
+    async with secure(tmp_path) as edgeproxy:
+        client = await edgeproxy.connect(443)
+        await client.send(line)
+        answer = await client.read_message()
+        assert b"" == await client.read(1)
+        counters = edgeproxy.proxy.metrics.load_balancers["dev"]
+        await until(lambda: counters.client_tls_negotiation_errors == 1)
+        # The next client is none the worse for it.
+        assert 200 == (await (await edgeproxy.connect(443, tls=trusting())).ask("GET /")).status
+
+    assert (400, "close", "122") == (answer.status, answer.headers["connection"], answer.headers["content-length"])
+    assert b"<title>400 Bad Request</title>" in answer.body
+    assert (0, 2) == (counters.active_connections, counters.new_connections)
+
+
+async def test_a_hello_larger_than_any_buffer_is_refused(tmp_path: Path) -> None:
+    """What comes in one piece goes to the TLS layer in as many as that can take."""
+    async with secure(tmp_path) as edgeproxy:
+        client = await edgeproxy.connect(443)
+        await client.send(b"\x16\x03\x01\xff\xff" + bytes(700_000))
+        await client.read_until_cut()
+        await until(lambda: errors(edgeproxy) == 1)
+
+
 class EagerClient:
     """A TLS client below sockets: it sends its request in one segment with the handshake's last bytes."""
 
