@@ -6,7 +6,7 @@ A fault that comes in is read by the configuration's own decoder, so the sentenc
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from edgeproxy.runtime.faults import FaultStatus
 
 
+_TOO_DEEP: Final = "This is nested too deeply to be a fault."
+
+
 def read_fault(data: bytes) -> Fault:
     """The fault that a JSON object describes.
 
@@ -26,12 +29,17 @@ def read_fault(data: bytes) -> Fault:
     """
     try:
         wanted = json.loads(data)
+    except RecursionError as error:
+        raise ValueError(_TOO_DEEP) from error
     except ValueError as error:
         raise ValueError(f"This is not JSON: {error}.") from error
     if not isinstance(wanted, dict):
         raise TypeError('A fault is a JSON object, such as {"Status": 503, "Where": {"Listener": 443}}.')
     # JSON is YAML, but not all of its white space is.
-    root = document.parse(json.dumps(wanted), "")
+    try:
+        root = document.parse(json.dumps(wanted), "")
+    except RecursionError as error:
+        raise ValueError(_TOO_DEEP) from error
     assert root is not None
     decoder = Decoder("", None)
     fault = decoder.decode(root, Fault)

@@ -48,10 +48,13 @@ class FaultRequests:
     async def _add(self, request: web.Request) -> web.Response:
         if request.content_type != "application/json":
             return _refused("A fault is sent with 'Content-Type: application/json'.", 415)
-        if (request.content_length or 0) > MAX_SIZE:
-            return _refused(f"A fault is at most {MAX_SIZE} bytes.", 413)
+        body = bytearray()
+        async for piece in request.content.iter_any():
+            body += piece
+            if len(body) > MAX_SIZE:
+                return _refused(f"A fault is at most {MAX_SIZE} bytes.", 413)
         try:
-            fault_id = self._faults.add(read_fault(await request.content.read(MAX_SIZE)))
+            fault_id = self._faults.add(read_fault(bytes(body)))
         except (ValueError, TypeError) as error:
             return _refused(str(error), 400)
         except ConfigError as error:

@@ -282,6 +282,8 @@ class H2ClientConnection(ClientFacts, asyncio.Protocol):  # hot path
         for stream in list(self._streams.values()):
             if stream.exchange is not None:
                 stream.exchange.on_shutdown()
+        # The answers of this moment; what a client has not taken by now is lost.
+        self._send()
         if self._transport is not None:
             self._transport.abort()
 

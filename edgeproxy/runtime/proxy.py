@@ -192,7 +192,7 @@ class EdgeProxy:
         return await self._logs.deliver()
 
     def cut_clients(self) -> None:
-        """Closes every client connection at once; whatever was under way on one ends unanswered."""
+        """Closes every client connection at once; whatever has no response yet is answered with 502."""
         for listener in (*self._listeners.values(), *self._leaving):
             listener.cut()
 

@@ -76,7 +76,8 @@ class Alb(Asking, Lifetime):
         """
         self._is_default = configuration is None
         self._default = functools.partial(config.default_topology, health_path=health_path, health_codes=health_codes)
-        self._initial, folder = config.topology_of(configuration)
+        self._initial, self._folder = config.topology_of(configuration)
+        self._redirected_to = config.HTTPS_PORT
         if self._is_default:
             self._initial = self._default()
         self._targets = list(targets)
@@ -86,7 +87,7 @@ class Alb(Asking, Lifetime):
         self.ca = throw_away_ca()
         self.time_scale = time_scale
         self._fault_header = fault_header
-        self._files = Files(folder, self.ca, names)
+        self._files = Files(self._folder, self.ca, names)
         self._thread: LoopThread | None = None
         self._proxying: Proxying | None = None
         self.clients = Clients(self)
@@ -117,14 +118,18 @@ class Alb(Asking, Lifetime):
     async def _start(self, movable: MovableTime, topology: Topology) -> None:
         self._proxying = Proxying(movable, self._files, time_scale=self.time_scale, fault_header=self._fault_header)
         await self._proxying.proxy.start(topology)
-        if self._is_default:
-            # The redirects have to lead to where HTTPS really is, which is known only now.
-            port = self._proxying.real_port(config.HTTPS_PORT)
-            made = self._default(port)
-            topology = msgspec.structs.replace(topology, load_balancers=made.load_balancers)
-            await self._proxying.proxy.apply(topology)
         self._initial = topology
+        await self._lead_to_https(self._proxying)
         self._kept_targets = len(self._started)
+
+    async def _lead_to_https(self, proxying: Proxying) -> None:
+        """The default's redirects have to lead to where HTTPS really is, which is known only when it listens."""
+        port = proxying.real_port(config.HTTPS_PORT)
+        if self._is_default and port != self._redirected_to:
+            self._redirected_to = port
+            balancers = self._default(port).load_balancers
+            self._initial = msgspec.structs.replace(self._initial, load_balancers=balancers)
+            await proxying.proxy.apply(self._initial)
 
     def stop(self) -> None:
         """Ends it with all its connections, clients and targets; a second time does nothing."""
@@ -139,10 +144,17 @@ class Alb(Asking, Lifetime):
         self._stop_targets()
 
     def reset(self) -> None:
-        """As after the start: its configuration and targets, no requests, connections, health, faults. Time stays."""
+        """As after the start: its configuration and targets, no clients, requests, health, faults. Time stays."""
         thread, proxying = self._running()
-        thread.run(proxying.reset(self._initial))
+        self.clients.close()
+        self._files.folder = self._folder
+        thread.run(self._return(proxying))
         self._stop_targets(self._kept_targets)
+
+    async def _return(self, proxying: Proxying) -> None:
+        await proxying.reset(self._initial)
+        # A configuration that had no such listener gave its port away.
+        await self._lead_to_https(proxying)
 
     # ---- where it is
 

@@ -71,8 +71,14 @@ class Asking(Changing):
         return thread.call(lambda: list(proxying.log.lines))
 
     def target_health(self, group: str | None = None) -> list[TargetState]:
-        """The targets of one target group or of all; those that are draining last."""
+        """The targets of one target group or of all; those that are draining last.
+
+        Raises:
+            ConfigError: There is no such target group.
+        """
         thread, proxying = self._running()
+        if group is not None:
+            group = self.topology.target_group(group).name
         return [
             TargetState(
                 each.name,

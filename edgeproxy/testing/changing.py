@@ -150,7 +150,11 @@ class Changing(ABC):
         return rule.priority
 
     def remove_rule(self, priority: int, *, port: int | None = None) -> None:
-        """One rule less."""
+        """One rule less.
+
+        Raises:
+            ConfigError: The listener has no such rule.
+        """
         topology = self.topology
         self._apply(config.without_rule(topology, config.listener_of(topology, port), priority))
 

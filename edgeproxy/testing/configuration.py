@@ -111,7 +111,13 @@ def with_rule(topology: Topology, listener: Listener, rule: Rule) -> Topology:
 
 
 def without_rule(topology: Topology, listener: Listener, priority: int) -> Topology:
-    """The topology with one rule less."""
+    """The topology with one rule less.
+
+    Raises:
+        ConfigError: The listener has no such rule.
+    """
+    if priority not in {rule.priority for rule in listener.rules}:
+        raise ConfigError("Priority", priority, f"The listener has no rule '{priority}'", code="RuleNotFound")
     kept = tuple(rule for rule in listener.rules if rule.priority != priority)
     return _with_listener(topology, listener, msgspec.structs.replace(listener, rules=kept))
 

@@ -125,7 +125,10 @@ class Proxying:
 
         Raises:
             TimeoutError: It was not within so many real seconds; the message names the targets.
+            ConfigError: There is no such target group.
         """
+        if group is not None:
+            group = self.proxy.topology.target_group(group).name
         deadline = time.monotonic() + within
         await self.skipping.settle()
         for attempt in range(1_000_000):

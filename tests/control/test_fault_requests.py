@@ -80,6 +80,27 @@ async def test_web_pages_cannot_begin_one_unasked() -> None:
         assert 405 == (await client.options(PATH)).status
 
 
+async def test_a_fault_may_come_in_pieces() -> None:
+    async def pieces(*data: bytes) -> AsyncIterator[bytes]:
+        for each in data:
+            yield each
+
+    json_type = {"Content-Type": "application/json"}
+    async with administered() as (client, _):
+        response = await client.post(PATH, data=pieces(b'{"Status":', b" 503}"), headers=json_type)
+        assert 201 == response.status
+        response = await client.post(PATH, data=pieces(*[b" " * 4096] * 17), headers=json_type)
+        assert 413 == response.status
+
+
+@pytest.mark.parametrize("data", [b"[" * 60_000, b'{"Delay":' + b"[" * 20_000 + b"]" * 20_000 + b"}"])
+async def test_what_is_nested_too_deeply_is_refused(data: bytes) -> None:
+    async with administered() as (client, _):
+        response = await client.post(PATH, data=data, headers={"Content-Type": "application/json"})
+        assert 400 == response.status
+        assert "nested too deeply" in (await response.json())["Message"]
+
+
 async def test_what_is_too_big_is_refused() -> None:
     async with administered() as (client, _):
         data = b'{"Status": 503}'.ljust(70_000)

@@ -679,3 +679,16 @@ async def test_stopping_without_grace_cuts_everything(tmp_path: Path) -> None:
         await client.until_closed()
 
     assert 2 == sum(statuses(edgeproxy).values())
+
+
+async def test_a_request_that_is_cut_by_a_stop_gets_its_502(tmp_path: Path) -> None:
+    """As over HTTP/1.1: the log says what the client gets."""
+    async with ScriptedTarget(silent) as target, running_tls(forwarding_to(target.port), tmp_path) as edgeproxy:
+        client = await connect_h2(edgeproxy.port(443))
+        stream = await client.begin()
+        await until(lambda: len(target.heads) == 1)
+        edgeproxy.proxy.cut_clients()
+        answer = await client.answer(stream)
+        client.abort()
+
+    assert 502 == answer.status

@@ -5,9 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import requests
 
 from edgeproxy.errors import ConfigError
 from edgeproxy.testing import Alb, targets, throw_away_ca
@@ -15,6 +17,20 @@ from tests.helpers.proxies import open_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+WITH_TRUST_STORE = """\
+LoadBalancers:
+  - Name: mtls
+    Listeners:
+      - Port: 443
+        Protocol: HTTPS
+        Certificates: [{CertificateArn: dev}]
+        MutualAuthentication: {Mode: verify, TrustStoreArn: clients}
+        DefaultActions: [{Type: forward, TargetGroupArn: app}]
+TrustStores: [{Name: clients, CaCertificatesBundle: ca.pem}]
+TargetGroups: [{Name: app, Protocol: HTTP, Port: 8080}]
+"""
 
 
 @pytest.fixture
@@ -121,9 +137,51 @@ def test_a_reset_brings_back_the_beginning() -> None:
 
         alb.reset()
 
-        assert b"" == sock.recv(1)
+        assert -1 == sock.fileno()
         assert ([], []) == (alb.requests, alb.access_log)
         assert (True, False) == (target.is_started, late.is_started)
         assert 200 == status(alb)
         alb.advance(0)  # the first check is waited for; one that was unhealthy would need five
         assert ["healthy"] == [each.state for each in alb.target_health()]
+
+
+# ---- reset
+
+
+def test_a_reset_closes_what_clients_left_open() -> None:
+    """A session that resets a thousand times has as many sockets as at its beginning."""
+    with Alb(targets=[targets.answering()]) as alb:
+        left = [alb.clients.connect() for _ in range(3)]
+        alb.reset()
+        assert [-1] * 3 == [each.fileno() for each in left]
+        assert alb.clients.requests().get("https://localhost/").ok
+
+
+def test_a_reset_leads_http_to_where_https_is_now() -> None:
+    with Alb(targets=[targets.answering("hi")]) as alb:
+        alb.apply({"LoadBalancers": [], "TargetGroups": []})
+        alb.reset()
+        assert "hi" == requests.get(alb.http_url("/x"), verify=alb.ca_file, timeout=10).text
+
+
+def test_a_reset_returns_to_the_folder_of_the_configuration(tmp_path: Path) -> None:
+    """Its relative paths mean the same as at the start."""
+    (tmp_path / "ca.pem").write_bytes(Path(throw_away_ca().file).read_bytes())
+    (tmp_path / "edgeproxy.yaml").write_text(WITH_TRUST_STORE, encoding="utf-8")
+    with Alb(tmp_path / "edgeproxy.yaml") as alb:
+        alb.apply({"LoadBalancers": [], "TargetGroups": []})
+        alb.reset()
+        assert ["clients"] == [each.name for each in alb.topology.trust_stores]
+
+
+# ---- names that mean nothing
+
+
+def test_a_name_that_is_none_is_refused() -> None:
+    with Alb(targets=[targets.answering()]) as alb:
+        with pytest.raises(ConfigError, match="typo"):
+            alb.wait_healthy("typo")
+        with pytest.raises(ConfigError, match="typo"):
+            alb.target_health("typo")
+        with pytest.raises(ConfigError, match="The listener has no rule '99'"):
+            alb.remove_rule(99)
