@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import ssl
 import time
 from typing import TYPE_CHECKING, Final, cast
 
@@ -24,7 +25,6 @@ from edgeproxy.protocol.limits import MAX_RESPONSE_HEAD
 from edgeproxy.runtime.target_connector import CONNECT_TIMEOUT, UnreachableError, failing_as
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable
 
     from edgeproxy.control.doctor.subject import Subject
@@ -294,7 +294,9 @@ class Dialer:
 
 
 def why(error: UnreachableError) -> str:
-    """The system's words for it: `Connection refused`."""
+    """The system's words for it: `Connection refused`; of TLS OpenSSL's: `WRONG_VERSION_NUMBER`."""
     cause = error.__cause__
+    if isinstance(cause, ssl.SSLError):  # its errno is a number of OpenSSL's
+        return getattr(cause, "reason", None) or str(cause)
     number = cause.errno if isinstance(cause, OSError) else None
     return os.strerror(number) if number else str(error)

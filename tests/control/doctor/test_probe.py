@@ -187,3 +187,11 @@ async def test_tls_with_a_target_that_speaks_none_fails(subject_of: Any, dialer:
             await dialer.connect(subject_of(target, protocol="HTTPS"))
 
     assert Outcome.TARGET_TLS_FAILED is caught.value.outcome
+    assert "WRONG_VERSION_NUMBER" == why(caught.value)
+
+
+def test_an_error_of_tls_without_a_reason_speaks_for_itself() -> None:
+    error = UnreachableError(Outcome.TARGET_TLS_FAILED)
+    error.__cause__ = ssl.SSLError(1, "no more to say")
+
+    assert "no more to say" in why(error)
