@@ -147,6 +147,7 @@ class Connection(asyncio.Protocol):
                 self._finish()
             else:
                 await asyncio.wait({self._end}, timeout=min(idle_timeout - silence, at_most - total))
+        self._answer = Answer()  # what comes from now on is too late for the one that is returned
         return answer
 
     # ---- asyncio.Protocol

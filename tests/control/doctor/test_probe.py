@@ -113,6 +113,22 @@ async def test_silence_ends_an_answer(subject_of: Any, dialer: Dialer) -> None:
     assert (Outcome.TARGET_SILENT, 504) == (answer.outcome, answer.status)
 
 
+async def test_what_comes_after_the_end_does_not_change_an_answer(subject_of: Any, dialer: Dialer) -> None:
+    gate = asyncio.Event()
+
+    async def script(conversation: Conversation, head: bytes) -> None:
+        await conversation.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nha")
+        await gate.wait()
+        await conversation.send(b"lf")
+
+    async with ScriptedTarget(script) as target:
+        connection, answer = await ask(target, subject_of, dialer, idle_timeout=0.3)
+        gate.set()
+        assert await connection.closed_within(20) is not None
+
+    assert (Outcome.TARGET_SILENT, 2, False) == (answer.outcome, answer.body_size, answer.is_complete)
+
+
 async def test_an_endless_answer_is_left_alone_in_the_end(subject_of: Any, dialer: Dialer) -> None:
     stream = saying(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n")
     async with ScriptedTarget(stream) as target:
