@@ -105,7 +105,8 @@ async def test_headers_may_have_32_k(size: int, expected: Any, subject_of: Any, 
 
     findings = await look(saying(head), subject_of, dialer)
     assert expected == brief(findings)
-    assert size == findings[-1].measured["HeaderBytes"]
+    # Of one that is too long the size is known if it came in one piece.
+    assert findings[-1].measured["HeaderBytes"] in ({size} if size <= 32 * 1024 else {size, 0})
 
 
 async def test_http_1_0_and_an_answer_without_a_length_are_told(subject_of: Any, dialer: Dialer) -> None:

@@ -9,6 +9,7 @@ import trustme
 
 from edgeproxy.control.doctor.probe import Answer, Connection, Dialer, why
 from edgeproxy.exchange.outcome import Outcome
+from edgeproxy.protocol.limits import MAX_RESPONSE_HEAD
 from edgeproxy.runtime.target_connector import UnreachableError
 from tests.helpers.targets import (
     ScriptedTarget,
@@ -138,18 +139,42 @@ async def test_an_endless_answer_is_left_alone_in_the_end(subject_of: Any, diale
     assert (Outcome.FORWARDED, 200, False) == (answer.outcome, answer.status, answer.is_complete)
 
 
-@pytest.mark.parametrize("size", [33 * 1024, 200 * 1024])
-async def test_a_head_that_is_too_long_is_counted_to_its_end(size: int, subject_of: Any, dialer: Dialer) -> None:
-    head = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Long: "
-    head += b"x" * (size - len(head) - 4) + b"\r\n\r\n"
-    async with ScriptedTarget(saying(head)) as target:
-        connection, answer = await ask(target, subject_of, dialer)
-        connection.close()
-
-    assert (Outcome.TARGET_MALFORMED, size) == (answer.outcome, answer.head_size)
+class FakeTransport(asyncio.Transport):
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """What is asked is no matter."""
 
 
-async def test_an_endless_head_is_given_up(subject_of: Any, dialer: Dialer) -> None:
+async def hearing(*pieces: bytes) -> tuple[Connection, Answer]:
+    """The answer to a request when these reads have come."""
+    connection = Connection(lambda: 0.0)
+    connection.connection_made(FakeTransport())
+    task = asyncio.ensure_future(connection.ask(REQUEST, idle_timeout=20, at_most=20))
+    await asyncio.sleep(0)
+    for piece in pieces:
+        connection.data_received(piece)
+    return connection, await task
+
+
+async def test_a_head_that_is_too_long_is_counted_if_its_end_came_along() -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Long: " + b"x" * (200 << 10)
+    _, whole = await hearing(head[:1000], head[1000:] + b"\r\n\r\nbody")
+    _, begun = await hearing(head, b"\r\n\r\n")
+
+    assert (Outcome.TARGET_MALFORMED, len(head) + 4) == (whole.outcome, whole.head_size)
+    assert (Outcome.TARGET_MALFORMED, 0) == (begun.outcome, begun.head_size)
+
+
+async def test_an_endless_head_is_given_up_at_the_limit() -> None:
+    """What comes before the connection is closed is not kept."""
+    line = b"X-Long: " + b"x" * 1014 + b"\r\n"
+    connection, answer = await hearing(b"HTTP/1.1 200 OK\r\n", *[line] * 3000)
+
+    assert (Outcome.TARGET_MALFORMED, 502, 0) == (answer.outcome, answer.status, answer.head_size)
+    assert "the response headers are longer than 32768 bytes" == answer.fault
+    assert len(connection._received) <= MAX_RESPONSE_HEAD + len(line)
+
+
+async def test_an_endless_head_of_a_target_is_given_up(subject_of: Any, dialer: Dialer) -> None:
     async with ScriptedTarget(saying(b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * (3 << 20))) as target:
         connection, answer = await ask(target, subject_of, dialer)
         connection.close()
