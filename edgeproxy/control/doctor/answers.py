@@ -99,7 +99,7 @@ def _failure(subject: Subject, path: str, answer: Answer) -> Finding:
 
 
 def _too_long(path: str, answer: Answer) -> Finding:
-    size = f"{answer.head_size} bytes" if answer.head_size else "far more than 32 K"
+    size = f"{answer.head_size} bytes" if answer.head_size else "more than 32 K"
     return found(
         "response-headers",
         "problem",
@@ -139,12 +139,27 @@ def _unfinished(subject: Subject, path: str, answer: Answer) -> Finding:
             facts.IDLE_TIMEOUT,
             path=path,
         )
+    if answer.head is None:
+        return _endless_head(path, answer)
     return found(
         "slow-answer",
         "good",
         f"GET {path} goes on and on, with {duration(answer.longest_gap)} of silence at most; the ALB lets it live as "
         f"long as that stays below {idle}.",
         facts.IDLE_TIMEOUT,
+        path=path,
+        longest_silence_seconds=answer.longest_gap,
+    )
+
+
+def _endless_head(path: str, answer: Answer) -> Finding:
+    return found(
+        "response-headers",
+        "problem",
+        f"GET {path}: your app sends response headers and does not end them, with {duration(answer.longest_gap)} of "
+        f"silence at most: the client gets nothing, and 502 when they exceed {MAX_RESPONSE_HEAD} bytes.",
+        facts.RESPONSE_HEADERS,
+        "End the headers with an empty line, and send what comes little by little as the body.",
         path=path,
         longest_silence_seconds=answer.longest_gap,
     )

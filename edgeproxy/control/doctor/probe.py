@@ -13,26 +13,22 @@ import asyncio
 import contextlib
 import os
 import socket
+import ssl
 import time
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
 from edgeproxy.exchange.outcome import STATUS, Outcome
 from edgeproxy.protocol.h1_client import H1ClientCodec, response_head_memo
-from edgeproxy.protocol.limits import MAX_RESPONSE_HEAD
 from edgeproxy.runtime.target_connector import CONNECT_TIMEOUT, UnreachableError, failing_as
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable
 
     from edgeproxy.control.doctor.subject import Subject
     from edgeproxy.errors import ProtocolError
     from edgeproxy.protocol.message import ResponseHead
-
-_MAX_HEAD: Final = 1 << 20
-"""So much of a head is counted at most."""
 
 
 class Answer(msgspec.Struct, kw_only=True):
@@ -42,7 +38,7 @@ class Answer(msgspec.Struct, kw_only=True):
         outcome: What the load balancer makes of it; FORWARDED where nothing is wrong.
         fault: More about what is wrong.
         head: The response's; None if there was no good one.
-        head_size: Bytes of the head, known also where it is too long to be read.
+        head_size: Bytes of the head; of one that is too long only if its end came with what exceeded the limit, else 0.
         body_size: Bytes of the body.
         first_byte: From the request to the first byte.
         longest_gap: The longest silence after that.
@@ -87,6 +83,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._answer = Answer()
         self._end: asyncio.Future[None] = loop.create_future()
+        self._end.set_result(None)
         self._last_activity = 0.0
         self._received = b""
         self._is_closing = False
@@ -147,6 +144,7 @@ class Connection(asyncio.Protocol):
                 self._finish()
             else:
                 await asyncio.wait({self._end}, timeout=min(idle_timeout - silence, at_most - total))
+        self._answer = Answer()  # what comes from now on is too late for the one that is returned
         return answer
 
     # ---- asyncio.Protocol
@@ -156,7 +154,12 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        """Bytes have come."""
+        """Bytes have come; those after the end of an exchange are kept nowhere."""
+        if not self._end.done():
+            self._measure(data)
+        self._codec.feed(data)
+
+    def _measure(self, data: bytes) -> None:
         answer, now = self._answer, self.now()
         if self._received:
             answer.longest_gap = max(answer.longest_gap, now - self._last_activity)
@@ -164,16 +167,10 @@ class Connection(asyncio.Protocol):
             answer.first_byte = now - self._last_activity
         self._last_activity = now
         if not answer.head_size:
-            self._count_head(data)
-        self._codec.feed(data)
-
-    def _count_head(self, data: bytes) -> None:
-        """Goes on where the codec gives up, so that a finding can say how long the head is."""
-        self._received += data
-        end = self._received.find(b"\r\n\r\n")
-        self._answer.head_size = end + 4 if end >= 0 else 0
-        if self._answer.outcome is not Outcome.FORWARDED and (end >= 0 or len(self._received) > _MAX_HEAD):
-            self._finish()
+            # The codec ends the exchange at the limit, so this is no more than the limit and one read.
+            self._received += data
+            end = self._received.find(b"\r\n\r\n")
+            answer.head_size = end + 4 if end >= 0 else 0
 
     def eof_received(self) -> bool:
         """The target has closed its side."""
@@ -218,10 +215,7 @@ class Connection(asyncio.Protocol):
         if self.closed.done():
             self._fail(Outcome.TARGET_CLOSED, self._answer.fault, is_by_close=True)
         else:
-            self._answer.outcome = Outcome.TARGET_MALFORMED
-            self._answer.fault = error.fault
-            if self._answer.head_size or len(self._received) <= MAX_RESPONSE_HEAD:
-                self._finish()
+            self._fail(Outcome.TARGET_MALFORMED, error.fault)
 
     # ---- TunnelSink
 
@@ -294,7 +288,9 @@ class Dialer:
 
 
 def why(error: UnreachableError) -> str:
-    """The system's words for it: `Connection refused`."""
+    """The system's words for it: `Connection refused`; of TLS OpenSSL's: `WRONG_VERSION_NUMBER`."""
     cause = error.__cause__
+    if isinstance(cause, ssl.SSLError):  # its errno is a number of OpenSSL's
+        return getattr(cause, "reason", None) or str(cause)
     number = cause.errno if isinstance(cause, OSError) else None
     return os.strerror(number) if number else str(error)

@@ -7,7 +7,7 @@ will not believe the load balancer. So an app on the loopback is asked from anot
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 import msgspec
 
@@ -32,6 +32,8 @@ _TRUST: Final = (
     "server.forward-headers-strategy, Flask ProxyFix, ASP.NET ForwardedHeaders; or drop the app's own redirect, the "
     "load balancer has one."
 )
+_STAYS: Final = "redirects the client to where it is already,"
+_LEAD_ON: Final = "Redirect to another place, or not at all. If it is to lead clients of http to https:"
 
 
 async def examine_redirect_loop(subject: Subject, dialer: Dialer) -> list[Finding]:
@@ -55,7 +57,7 @@ async def examine_redirect_loop(subject: Subject, dialer: Dialer) -> list[Findin
                 complaints = [_believes_only_nearby(each) for each in complaints]
         if not complaints:
             by_http = await _ask(subject, dialer, path, "http", 80)
-            complaints = [_fine(path, by_https, by_http)]
+            complaints = [_fine(subject, path, by_https, by_http)]
         findings += complaints
     return findings
 
@@ -75,19 +77,21 @@ async def _ask(subject: Subject, dialer: Dialer, path: str, protocol: str, port:
 def _complaints(subject: Subject, path: str, answer: Answer) -> Iterator[Finding]:
     """What is wrong with the redirect of a client that came by https."""
     text = answer.header("location")
-    location = _absolute(text) if answer.status in _REDIRECTS else None
+    location = _place(text, _url("https", subject, path)) if answer.status in _REDIRECTS else None
     if location is None or (location.hostname or "").lower() != _name(subject.host):
         return
     measured: dict[str, Any] = {"path": path, "status": answer.status, "location": text}
     leads_back = _target(location) == path
     if location.scheme == "https" and location.port in (None, subject.client_port) and leads_back:
+        names_https = text.lower().startswith("https:")
+        reason = "does not see that the client came by https, and redirects it" if names_https else _STAYS
         yield found(
             _NAME,
             "problem",
-            f"GET {path} with X-Forwarded-Proto: https is answered with {answer.status} to {text}: your app does not "
-            "see that the client came by https, and redirects it for ever.",
+            f"GET {path} with X-Forwarded-Proto: https is answered with {answer.status} to {text}: your app {reason} "
+            "for ever.",
             facts.FORWARDED_PROTO,
-            _TRUST,
+            _TRUST if names_https else f"{_LEAD_ON} {_TRUST}",
             **measured,
         )
     elif location.scheme == "http":
@@ -118,11 +122,12 @@ def _believes_only_nearby(finding: Finding) -> Finding:
     return msgspec.structs.replace(finding, sentence=finding.sentence + addition)
 
 
-def _fine(path: str, by_https: Answer, by_http: Answer) -> Finding:
+def _fine(subject: Subject, path: str, by_https: Answer, by_http: Answer) -> Finding:
     if by_https.head is None:
         sentence = f"GET {path} has no answer within a moment, so redirects were not looked at."
         return found(_NAME, "skipped", sentence, facts.FORWARDED_PROTO, path=path)
-    location = _absolute(by_http.header("location")) if by_http.status in _REDIRECTS else None
+    text = by_http.header("location")
+    location = _place(text, _url("http", subject, path)) if by_http.status in _REDIRECTS else None
     if location is not None and location.scheme == "https" and by_https.status not in _REDIRECTS:
         sentence = f"GET {path} redirects clients of http to https, and believes X-Forwarded-Proto: https: no loop."
     elif by_https.status in _REDIRECTS:
@@ -132,14 +137,20 @@ def _fine(path: str, by_https: Answer, by_http: Answer) -> Finding:
     return found(_NAME, "good", sentence, facts.FORWARDED_PROTO, path=path, status=by_https.status)
 
 
-def _absolute(location: str) -> SplitResult | None:
-    """A Location that names a scheme and a host; None for one that stays where the client is, or is no URL."""
+def _url(scheme: str, subject: Subject, path: str) -> str:
+    """What the client asked for; without a port, so that only the app's own words name one."""
+    name = _name(subject.host)
+    return f"{scheme}://[{name}]{path}" if ":" in name else f"{scheme}://{name}{path}"
+
+
+def _place(location: str, asked: str) -> SplitResult | None:
+    """Where a Location leads a client that asked for this URL (RFC 9110, 10.2.2); None if nowhere, or out of HTTP."""
     try:
-        parts = urlsplit(location)
+        parts = urlsplit(urljoin(asked, location))
         _ = parts.port  # raises for what is no port
     except ValueError:
         return None
-    return parts if parts.scheme in ("http", "https") and parts.netloc else None
+    return parts if location and parts.scheme in ("http", "https") and parts.netloc else None
 
 
 def _target(location: SplitResult) -> str:

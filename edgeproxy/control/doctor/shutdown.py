@@ -20,6 +20,7 @@ import msgspec
 from edgeproxy.control.doctor import facts
 from edgeproxy.control.doctor.finding import duration, found
 from edgeproxy.control.doctor.request import forwarded
+from edgeproxy.exchange.outcome import Outcome
 from edgeproxy.runtime.target_connector import UnreachableError
 
 if TYPE_CHECKING:
@@ -109,9 +110,7 @@ async def examine_shutdown(
             asyncio.ensure_future(_watch_idle(seen, idle, start, pace)),
             asyncio.ensure_future(_watch_listener(seen, subject, dialer, start, pace)),
         ]
-        await asyncio.gather(
-            _watch_answer(seen, task, dialer, start), _watch_process(seen, process, dialer, start, pace)
-        )
+        await asyncio.gather(_watch_answer(seen, task, busy, start), _watch_process(seen, process, dialer, start, pace))
         # Somebody else may listen on the port still; that is seen in a moment.
         await asyncio.wait(connections, timeout=pace.settle)
         for each in connections:
@@ -124,9 +123,11 @@ async def examine_shutdown(
     ]
 
 
-async def _watch_answer(seen: _Seen, task: asyncio.Future[Answer], dialer: Dialer, start: float) -> None:
+async def _watch_answer(seen: _Seen, task: asyncio.Future[Answer], busy: Connection, start: float) -> None:
     seen.answer = await task
-    seen.answered = dialer.now() - start
+    seen.answered = busy.now() - start
+    if not seen.answer.is_complete:
+        busy.close()  # as the load balancer does; the app must not wait for it
 
 
 async def _watch_idle(seen: _Seen, idle: Connection, start: float, pace: Pace) -> None:
@@ -135,22 +136,28 @@ async def _watch_idle(seen: _Seen, idle: Connection, start: float, pace: Pace) -
 
 
 async def _watch_listener(seen: _Seen, subject: Subject, dialer: Dialer, start: float, pace: Pace) -> None:
-    """New connections, one at a time, until one gets no answer."""
+    """New connections, one at a time, until one is refused or closed; what is answered, and how well, is no matter."""
     while dialer.now() - start < pace.grace:
-        try:
-            connection = await dialer.connect(subject)
-            try:
-                request = forwarded(subject, subject.path, "Connection: close")
-                answer = await connection.ask(request, idle_timeout=pace.grace, at_most=pace.grace)
-            finally:
-                connection.close()
-        except UnreachableError:
-            answer = None
-        if answer is None or not answer.is_complete:
+        outcome = await _try_anew(subject, dialer, pace)
+        if outcome is Outcome.TARGET_CLOSED:
             seen.refused = dialer.now() - start
             return
-        seen.served += 1
+        if outcome is not Outcome.TARGET_SILENT:
+            seen.served += 1
         await asyncio.sleep(pace.interval)
+
+
+async def _try_anew(subject: Subject, dialer: Dialer, pace: Pace) -> Outcome:
+    """What becomes of a request on a new connection; TARGET_CLOSED also if there is none."""
+    try:
+        connection = await dialer.connect(subject)
+    except UnreachableError:
+        return Outcome.TARGET_CLOSED
+    try:
+        request = forwarded(subject, subject.path, "Connection: close")
+        return (await connection.ask(request, idle_timeout=pace.grace, at_most=2 * pace.grace)).outcome
+    finally:
+        connection.close()
 
 
 async def _watch_process(seen: _Seen, process: Process, dialer: Dialer, start: float, pace: Pace) -> None:
@@ -172,6 +179,16 @@ def _requests(subject: Subject, path: str, seen: _Seen) -> Finding:
             f"GET {path} was answered before SIGTERM was sent, so no request was under way then.",
             facts.DEREGISTRATION,
             "Name a path that takes a second or more: --path / --path /slow.",
+        )
+    if answer.outcome is Outcome.TARGET_SILENT:
+        idle = duration(subject.idle_timeout)
+        what = "cuts the client's connection" if answer.head is not None else "answers 504"
+        return found(
+            _REQUESTS,
+            "skipped",
+            f"GET {path} was silent for longer than the idle timeout, {idle}: the ALB {what}, with SIGTERM or without.",
+            facts.IDLE_TIMEOUT,
+            f"Name a path that answers within {idle} as the last one.",
         )
     if not answer.is_complete:
         what = "the client's connection is cut" if answer.head is not None else "502"
@@ -208,6 +225,9 @@ def _connections(seen: _Seen) -> Finding:
             _SPREAD,
             **measured,
         )
+    if seen.refused is None and not seen.served:
+        sentence = f"New connections were taken after SIGTERM{idle}, but no answer ended while the doctor looked on."
+        return found(_CONNECTIONS, "skipped", sentence, facts.DEREGISTRATION)
     lasted = f"for {duration(seen.refused)}" if seen.refused is not None else "all the time"
     return found(
         _CONNECTIONS,

@@ -9,6 +9,7 @@ import trustme
 
 from edgeproxy.control.doctor.probe import Answer, Connection, Dialer, why
 from edgeproxy.exchange.outcome import Outcome
+from edgeproxy.protocol.limits import MAX_RESPONSE_HEAD
 from edgeproxy.runtime.target_connector import UnreachableError
 from tests.helpers.targets import (
     ScriptedTarget,
@@ -113,6 +114,22 @@ async def test_silence_ends_an_answer(subject_of: Any, dialer: Dialer) -> None:
     assert (Outcome.TARGET_SILENT, 504) == (answer.outcome, answer.status)
 
 
+async def test_what_comes_after_the_end_does_not_change_an_answer(subject_of: Any, dialer: Dialer) -> None:
+    gate = asyncio.Event()
+
+    async def script(conversation: Conversation, head: bytes) -> None:
+        await conversation.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nha")
+        await gate.wait()
+        await conversation.send(b"lf")
+
+    async with ScriptedTarget(script) as target:
+        connection, answer = await ask(target, subject_of, dialer, idle_timeout=0.3)
+        gate.set()
+        assert await connection.closed_within(20) is not None
+
+    assert (Outcome.TARGET_SILENT, 2, False) == (answer.outcome, answer.body_size, answer.is_complete)
+
+
 async def test_an_endless_answer_is_left_alone_in_the_end(subject_of: Any, dialer: Dialer) -> None:
     stream = saying(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n")
     async with ScriptedTarget(stream) as target:
@@ -122,18 +139,42 @@ async def test_an_endless_answer_is_left_alone_in_the_end(subject_of: Any, diale
     assert (Outcome.FORWARDED, 200, False) == (answer.outcome, answer.status, answer.is_complete)
 
 
-@pytest.mark.parametrize("size", [33 * 1024, 200 * 1024])
-async def test_a_head_that_is_too_long_is_counted_to_its_end(size: int, subject_of: Any, dialer: Dialer) -> None:
-    head = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Long: "
-    head += b"x" * (size - len(head) - 4) + b"\r\n\r\n"
-    async with ScriptedTarget(saying(head)) as target:
-        connection, answer = await ask(target, subject_of, dialer)
-        connection.close()
-
-    assert (Outcome.TARGET_MALFORMED, size) == (answer.outcome, answer.head_size)
+class FakeTransport(asyncio.Transport):
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """What is asked is no matter."""
 
 
-async def test_an_endless_head_is_given_up(subject_of: Any, dialer: Dialer) -> None:
+async def hearing(*pieces: bytes) -> tuple[Connection, Answer]:
+    """The answer to a request when these reads have come."""
+    connection = Connection(lambda: 0.0)
+    connection.connection_made(FakeTransport())
+    task = asyncio.ensure_future(connection.ask(REQUEST, idle_timeout=20, at_most=20))
+    await asyncio.sleep(0)
+    for piece in pieces:
+        connection.data_received(piece)
+    return connection, await task
+
+
+async def test_a_head_that_is_too_long_is_counted_if_its_end_came_along() -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Long: " + b"x" * (200 << 10)
+    _, whole = await hearing(head[:1000], head[1000:] + b"\r\n\r\nbody")
+    _, begun = await hearing(head, b"\r\n\r\n")
+
+    assert (Outcome.TARGET_MALFORMED, len(head) + 4) == (whole.outcome, whole.head_size)
+    assert (Outcome.TARGET_MALFORMED, 0) == (begun.outcome, begun.head_size)
+
+
+async def test_an_endless_head_is_given_up_at_the_limit() -> None:
+    """What comes before the connection is closed is not kept."""
+    line = b"X-Long: " + b"x" * 1014 + b"\r\n"
+    connection, answer = await hearing(b"HTTP/1.1 200 OK\r\n", *[line] * 3000)
+
+    assert (Outcome.TARGET_MALFORMED, 502, 0) == (answer.outcome, answer.status, answer.head_size)
+    assert "the response headers are longer than 32768 bytes" == answer.fault
+    assert len(connection._received) <= MAX_RESPONSE_HEAD + len(line)
+
+
+async def test_an_endless_head_of_a_target_is_given_up(subject_of: Any, dialer: Dialer) -> None:
     async with ScriptedTarget(saying(b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * (3 << 20))) as target:
         connection, answer = await ask(target, subject_of, dialer)
         connection.close()
@@ -187,3 +228,11 @@ async def test_tls_with_a_target_that_speaks_none_fails(subject_of: Any, dialer:
             await dialer.connect(subject_of(target, protocol="HTTPS"))
 
     assert Outcome.TARGET_TLS_FAILED is caught.value.outcome
+    assert "WRONG_VERSION_NUMBER" == why(caught.value)
+
+
+def test_an_error_of_tls_without_a_reason_speaks_for_itself() -> None:
+    error = UnreachableError(Outcome.TARGET_TLS_FAILED)
+    error.__cause__ = ssl.SSLError(1, "no more to say")
+
+    assert "no more to say" in why(error)

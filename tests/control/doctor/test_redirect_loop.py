@@ -45,6 +45,28 @@ async def test_a_redirect_to_where_the_client_came_by_is_a_loop(
     assert finding.page.endswith("/x-forwarded-headers.html#x-forwarded-proto")
 
 
+@pytest.mark.parametrize(
+    ("path", "location"),
+    [("/", "/"), ("/", "//localhost/"), ("/", "//localhost"), ("/a?b=c", "/a?b=c"), ("/a?b=c", "?b=c"), ("/a/b", "b")],
+)
+async def test_a_relative_redirect_to_the_same_place_is_a_loop(
+    path: str, location: str, subject_of: Any, dialer: Dialer
+) -> None:
+    finding = await look(redirecting(location, 301), subject_of, dialer, paths=(path,))
+
+    assert "problem" == finding.severity
+    assert f"to {location}: your app redirects the client to where it is already, for ever." in finding.sentence
+    assert finding.cure.startswith("Redirect to another place, or not at all.")
+
+
+@pytest.mark.parametrize("host", ["localhost:9000", "[::1]", "[::1]:9000"])
+async def test_a_relative_redirect_names_no_port(host: str, subject_of: Any, dialer: Dialer) -> None:
+    loop = await look(redirecting("/"), subject_of, dialer, host=host)
+    onwards = await look(redirecting("/login"), subject_of, dialer, host=host)
+
+    assert ["problem", "good"] == [loop.severity, onwards.severity]
+
+
 async def test_the_query_belongs_to_the_place(subject_of: Any, dialer: Dialer) -> None:
     loop = await look(redirecting("https://localhost/a?b"), subject_of, dialer, paths=("/a?b",))
     onwards = await look(redirecting("https://localhost/a?b&c"), subject_of, dialer, paths=("/a?b",))
@@ -75,7 +97,17 @@ async def test_the_port_of_the_listener_is_right(subject_of: Any, dialer: Dialer
 
 @pytest.mark.parametrize(
     "location",
-    ["/login", "https://elsewhere.example/", "http://elsewhere.example/", "https://[broken", "https://a:b/", ""],
+    [
+        "/login",
+        "login",
+        "?page=2",
+        "//elsewhere.example/",
+        "https://elsewhere.example/",
+        "http://elsewhere.example/",
+        "https://[broken",
+        "https://a:b/",
+        "",
+    ],
 )
 async def test_redirects_that_lead_on_are_good(location: str, subject_of: Any, dialer: Dialer) -> None:
     finding = await look(redirecting(location), subject_of, dialer)

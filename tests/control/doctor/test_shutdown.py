@@ -64,8 +64,10 @@ class App(ScriptedTarget):
             each.abort()
 
 
-async def look(app: ScriptedTarget, process: FakeProcess, subject_of: Any, dialer: Dialer) -> dict[str, Finding]:
-    subject = subject_of(app, paths=("/", "/slow"))
+async def look(
+    app: ScriptedTarget, process: FakeProcess, subject_of: Any, dialer: Dialer, **changes: Any
+) -> dict[str, Finding]:
+    subject = subject_of(app, paths=("/", "/slow"), **changes)
     findings = await examine_shutdown(subject, dialer, process, lambda _: None, PACE)
     return {each.name: each for each in findings}
 
@@ -95,6 +97,83 @@ async def test_a_request_that_is_cut_is_a_502(subject_of: Any, dialer: Dialer) -
     assert finding.sentence.startswith("SIGTERM ended GET /slow after ")
     assert finding.sentence.endswith(": 502.")
     assert finding.page.endswith("/edit-target-group-attributes.html#deregistration-delay")
+
+
+async def test_a_request_that_the_idle_timeout_ends_says_nothing_about_sigterm(subject_of: Any, dialer: Dialer) -> None:
+    async with App() as app:
+        process = FakeProcess()
+        found = await look(app, process, subject_of, dialer, idle_timeout=0.3)
+        app.gate.set()
+
+    finding = found["requests-at-sigterm"]
+    assert "skipped" == finding.severity
+    assert (
+        "GET /slow was silent for longer than the idle timeout, 0.3 s: the ALB answers 504, with SIGTERM or without."
+        == finding.sentence
+    )
+
+
+async def test_the_connection_of_a_request_that_the_idle_timeout_ends_is_closed(
+    subject_of: Any, dialer: Dialer
+) -> None:
+    """As the load balancer does it: an app that waits for its connections can end."""
+    process = FakeProcess(ends=False)
+
+    async def script(conversation: Conversation, head: bytes) -> None:
+        while not head.startswith(b"GET /slow "):
+            await conversation.send(OK)
+            head = await conversation.read_head()
+        try:
+            await conversation.read_head()
+        finally:
+            process.has_ended = True
+
+    async with ScriptedTarget(script) as target:
+        found = await look(target, process, subject_of, dialer, idle_timeout=0.3)
+
+    assert "good" == found["exit-after-sigterm"].severity
+
+
+async def test_connections_that_get_garbage_are_not_refused(subject_of: Any, dialer: Dialer) -> None:
+    is_stopping = False
+
+    async def script(conversation: Conversation, head: bytes) -> None:
+        while True:
+            if head.startswith(b"GET /slow "):
+                await asyncio.Event().wait()
+            await conversation.send(b"220 mail ESMTP\r\n" if is_stopping else OK)
+            head = await conversation.read_head()
+
+    def stop() -> None:
+        nonlocal is_stopping
+        is_stopping = True
+
+    async with ScriptedTarget(script) as target:
+        found = await look(target, FakeProcess(stop), subject_of, dialer)
+
+    finding = found["connections-after-sigterm"]
+    assert "good" == finding.severity
+    assert "served all the time" in finding.sentence
+
+
+async def test_connections_that_nobody_answers_are_neither_served_nor_refused(subject_of: Any, dialer: Dialer) -> None:
+    is_stopping = False
+
+    async def script(conversation: Conversation, head: bytes) -> None:
+        while True:
+            if is_stopping or head.startswith(b"GET /slow "):
+                await asyncio.Event().wait()
+            await conversation.send(OK)
+            head = await conversation.read_head()
+
+    def stop() -> None:
+        nonlocal is_stopping
+        is_stopping = True
+
+    async with ScriptedTarget(script) as target:
+        found = await look(target, FakeProcess(stop), subject_of, dialer)
+
+    assert "skipped" == found["connections-after-sigterm"].severity
 
 
 async def test_connections_that_are_refused_at_once_meet_requests_that_still_come(
