@@ -59,6 +59,13 @@ def field_line(name: str, value: str) -> FieldLine:  # hot path
     return f"{name}:", kind, name, ""
 
 
+def path_line(value: str) -> FieldLine:  # hot path
+    """`field_line` for `:path`, whose name needs no look."""
+    if not value or has_bad_character(value) or value[0] in " \t" or value[-1] in " \t":
+        return field_line(":path", value)
+    return f":path: {value}", PSEUDO, ":path", value
+
+
 def fault_of(fields: list[FieldLine]) -> str:
     """What makes a list of fields malformed, for whoever reads the log."""
     for _, kind, name, value in fields:

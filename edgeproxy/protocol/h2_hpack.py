@@ -15,7 +15,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from edgeproxy.protocol.h2_fields import CONNECTION_SPECIFIC, FieldLine, field_line, has_bad_character, is_field_name
+from edgeproxy.protocol.h2_fields import (
+    CONNECTION_SPECIFIC,
+    FieldLine,
+    field_line,
+    has_bad_character,
+    is_field_name,
+    path_line,
+)
 from edgeproxy.protocol.h2_frames import ErrorCode, H2ConnectionError
 from edgeproxy.protocol.h2_huffman import HuffmanError, decode_huffman
 
@@ -166,7 +173,7 @@ class HeaderDecoder:  # hot path
                     self._shapes.clear()
                 shape = decoded.shape = self._shapes[key] = BlockShape(decoded.fields, position)
             return decoded
-        path = field_line(":path", decode_huffman(raw) if is_coded else raw.decode("latin-1"))
+        path = path_line(decode_huffman(raw) if is_coded else raw.decode("latin-1"))
         fields = shape.fields.copy()
         fields[position] = path
         return HeaderBlock(fields, shape.kinds | path[1], shape)

@@ -75,36 +75,51 @@ def _tree() -> list[list[int]]:
     return nodes
 
 
-class _Steps(dict[int, tuple[str, int]]):
-    """From `node << 8 | byte` to the symbols that end there and to the next `node << 8`. At most 65,536 of them."""
+class _Node:
+    """A node of the code's tree, and its steps: from a byte to the symbols that end in it and the node behind it."""
+
+    __slots__ = ("may_end", "number", "steps")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.may_end = False
+        """A string may end here: after a symbol, or up to seven one-bits behind it."""
+        self.steps: list[_Step | None] = [None] * 256
+
+
+_Step = tuple[str, list["_Step | None"], _Node]
+"""Symbols, the next node's steps, the next node. The steps stand there so that a list of them is all that is asked."""
+
+
+class _Tree:
+    """The nodes, with the steps that were taken so far: at most 65,536 of them."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self._nodes = _tree()
+        self._branches = _tree()
+        self._nodes = [_Node(number) for number in range(len(self._branches))]
+        self.root = self._nodes[0]
+        number = 0
+        for _ in range(8):
+            self._nodes[number].may_end = True
+            number = self._branches[number][1]
 
-    def __missing__(self, key: int) -> tuple[str, int]:
-        node = key >> 8
+    def step(self, node: _Node, byte: int) -> _Step:
+        """A step that is taken for the first time."""
+        number = node.number
         symbols = ""
         for shift in range(7, -1, -1):
-            node = self._nodes[node][key >> shift & 1]
-            if node < 0:
-                if node == ~_EOS:
+            number = self._branches[number][byte >> shift & 1]
+            if number < 0:
+                if number == ~_EOS:
                     raise HuffmanError("the end-of-string symbol stands in a string")
-                symbols += chr(~node)
-                node = 0
-        step = self[key] = (symbols, node << 8)
+                symbols += chr(~number)
+                number = 0
+        following = self._nodes[number]
+        step = node.steps[byte] = (symbols, following.steps, following)
         return step
 
-    def padded(self) -> frozenset[int]:
-        """Where a string may end: after a symbol, or up to seven one-bits behind it."""
-        ends = [0]
-        for _ in range(7):
-            ends.append(self._nodes[ends[-1]][1])
-        return frozenset(node << 8 for node in ends)
 
-
-_STEPS: Final = _Steps()
-_PADDED: Final = _STEPS.padded()
+_TREE: Final = _Tree()
 
 
 def decode_huffman(data: bytes) -> str:  # hot path
@@ -113,12 +128,12 @@ def decode_huffman(data: bytes) -> str:  # hot path
     Raises:
         HuffmanError: for padding that is longer than seven bits or not made of ones, and for the end-of-string symbol.
     """
-    steps = _STEPS
-    node = 0
-    parts = []
+    node = _TREE.root
+    steps = node.steps
+    text = ""
     for byte in data:
-        symbols, node = steps[node | byte]
-        parts.append(symbols)
-    if node not in _PADDED:
+        symbols, steps, node = steps[byte] or _TREE.step(node, byte)
+        text += symbols
+    if not node.may_end:
         raise HuffmanError("the string's padding is longer than seven bits or not made of ones")
-    return "".join(parts)
+    return text

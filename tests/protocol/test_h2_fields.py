@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from edgeproxy.protocol.h2_fields import LENGTH, MALFORMED, PSEUDO, SPECIAL, fault_of, field_line
+from edgeproxy.protocol.h2_fields import LENGTH, MALFORMED, PSEUDO, SPECIAL, fault_of, field_line, path_line
 
 
 @pytest.mark.parametrize(
@@ -55,3 +57,8 @@ def test_what_is_malformed_is_explained(name: str, value: str, fault: str) -> No
 
 def test_without_a_malformed_line_the_order_is_wrong() -> None:
     assert "a pseudo-header stands behind a field or in trailers" == fault_of([field_line(":path", "/")])
+
+
+@given(st.text(st.characters(max_codepoint=255)) | st.sampled_from(["", " ", "/a", "/a ", "\t/", "/\n", "/\0b"]))
+def test_a_path_is_a_field_like_any_other(value: str) -> None:
+    assert field_line(":path", value) == path_line(value)
