@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,8 +17,11 @@ if TYPE_CHECKING:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Say what the marker means that this file acts on."""
+    """Say what the marker means that this file acts on, and let Ctrl-C reach the programs under test."""
     config.addinivalue_line("markers", "both_loops: runs on the usual event loop and on asyncio's own.")
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # As a shell has it for what it runs in the background; it is inherited.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -301,8 +301,12 @@ def test_ctrl_c_ends_it_with_a_sentence(targets: Targets) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    assert waiting.wait(20)
-    process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=20)
+    try:
+        assert waiting.wait(20)
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=20)
+    finally:
+        process.kill()
+        process.communicate()
 
     assert (1, b"Stopped before the examination was over.\n") == (process.returncode, stderr)
