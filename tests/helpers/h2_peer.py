@@ -13,9 +13,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from collections import deque
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import h2.config
 import h2.connection
@@ -25,11 +24,11 @@ import h2.settings
 
 from tests.helpers.conversation import PATIENCE_SECONDS
 from tests.helpers.https import trusting
+from tests.helpers.listening import Listening
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator, Awaitable, Callable
-    from types import TracebackType
 
 Fields = list[tuple[str, str]]
 HEALTH_CHECK = ("user-agent", "ELB-HealthChecker/2.0")
@@ -252,7 +251,7 @@ async def h2_client(port: int, *, settings: dict[h2.settings.SettingCodes, int] 
         await task
 
 
-class H2Target:
+class H2Target(Listening):
     """A target that speaks HTTP/2 on a free port of the loopback, with prior knowledge or over TLS.
 
     Attributes:
@@ -272,51 +271,16 @@ class H2Target:
         health_fields: Fields | None = None,
         receive_buffer: int | None = None,
     ) -> None:
+        super().__init__(tls=tls, receive_buffer=receive_buffer)
         self._script = script
         self._settings = settings
-        self._tls = tls
-        self._receive_buffer = receive_buffer
         self.health_fields = health_fields or [(":status", "200"), ("grpc-status", "12")]
-        self.port = 0
         self.requests: list[H2Stream] = []
         self.health_checks: list[H2Stream] = []
         self.peers: list[H2Peer] = []
         self.open: set[H2Peer] = set()
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
 
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.stop()
-
-    async def start(self) -> None:
-        sock = socket.socket()
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if self._receive_buffer is not None:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._receive_buffer)
-        sock.bind(("127.0.0.1", self.port))
-        self.port = sock.getsockname()[1]
-        self._server = await asyncio.start_server(self._on_connection, sock=sock, ssl=self._tls, backlog=1024)
-
-    async def stop(self) -> None:
-        """Refuse connections and end those that are open."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-        for task in list(self._tasks):
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
-
-    async def _on_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         scripts: set[asyncio.Task[None]] = set()
 
         def on_stream(stream: H2Stream) -> None:
@@ -327,13 +291,11 @@ class H2Target:
         peer = H2Peer(reader, writer, is_client=False, settings=self._settings, on_stream=on_stream)
         self.open.add(peer)
         try:
-            with contextlib.suppress(asyncio.CancelledError):
-                await peer.run()
+            await peer.run()
         finally:
             for played in scripts:
                 played.cancel()
             self.open.discard(peer)
-            self._tasks.discard(task)
             peer.abort()
 
     async def _play(self, stream: H2Stream) -> None:

@@ -11,15 +11,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
-from tests.helpers.conversation import LIMIT, Conversation
+from tests.helpers.conversation import Conversation
+from tests.helpers.listening import Listening
 
 if TYPE_CHECKING:
     import ssl
-    from types import TracebackType
 
 Script = Callable[[Conversation, bytes], Awaitable[None]]
 
@@ -27,7 +26,7 @@ HEALTH_CHECK = b"User-Agent: ELB-HealthChecker/2.0\r\n"
 ROOM = b"x" * (1 << 16)
 
 
-class ScriptedTarget:
+class ScriptedTarget(Listening):
     """A target on a free port of the loopback.
 
     Attributes:
@@ -51,71 +50,28 @@ class ScriptedTarget:
         speaks_first: bool = False,
     ) -> None:
         """See the class; a script that speaks first is given no head and every connection, health checks as well."""
+        super().__init__(host=host, port=port, tls=tls, receive_buffer=receive_buffer)
         self._script = script
         self._speaks_first = speaks_first
-        self._host = host
-        self.port = port
-        self._tls = tls
-        self._receive_buffer = receive_buffer
         self.health_status = health_status
         self.heads: list[bytes] = []
         self.health_checks: list[bytes] = []
         self.open: set[Conversation] = set()
         self.accepted = 0
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
 
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.stop()
-
-    async def start(self) -> None:
-        """Listen; on the same port as before when it was stopped."""
-        sock = socket.socket(socket.AF_INET6 if ":" in self._host else socket.AF_INET, socket.SOCK_STREAM)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if self._receive_buffer is not None:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._receive_buffer)
-        sock.bind((self._host, self.port))
-        self.port = sock.getsockname()[1]
-        # A burst that overflows the backlog waits a second for the kernel, which is longer than scaled timeouts.
-        self._server = await asyncio.start_server(
-            self._on_connection, sock=sock, limit=LIMIT, ssl=self._tls, backlog=2048
-        )
-
-    async def stop(self) -> None:
-        """Refuse connections and end the running conversations."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-        for task in list(self._tasks):
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
-
-    async def _on_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         conversation = Conversation(reader, writer)
         self.open.add(conversation)
         try:
             # ConnectionError: the proxy cut the connection. IncompleteReadError: it closed an idle one.
             with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
                 await self._play(conversation)
-        except asyncio.CancelledError:
-            pass  # the target stops
         finally:
-            if self._server is None:
+            if self.is_stopped:
                 conversation.abort()
             else:
                 writer.close()
             self.open.discard(conversation)
-            self._tasks.discard(task)
 
     async def _play(self, conversation: Conversation) -> None:
         if self._speaks_first:

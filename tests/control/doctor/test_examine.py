@@ -49,8 +49,7 @@ async def test_an_app_that_listens_on_one_address_of_its_name_is_found(subject_o
 
 async def test_a_target_that_stops_in_between_is_told(subject_of: Any, dialer: Dialer) -> None:
     async def leaving(conversation: Any, head: bytes) -> None:
-        assert target._server is not None
-        target._server.close()
+        target.refuse()
         await conversation.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 
     async with ScriptedTarget(leaving) as target:

@@ -44,19 +44,15 @@ class App(ScriptedTarget):
     """Answers at once, but `/slow` only when it is let."""
 
     def __init__(self) -> None:
-        super().__init__(self._serve)
+        super().__init__(self._answer)
         self.gate = asyncio.Event()
 
-    async def _serve(self, conversation: Conversation, head: bytes) -> None:
+    async def _answer(self, conversation: Conversation, head: bytes) -> None:
         while True:
             if head.startswith(b"GET /slow "):
                 await self.gate.wait()
             await conversation.send(OK)
             head = await conversation.read_head()
-
-    def refuse(self) -> None:
-        assert self._server is not None
-        self._server.close()
 
     def drop_everything(self) -> None:
         self.refuse()

@@ -131,7 +131,7 @@ class Soak:
         finally:
             process.close()
             for target in (*self._targets, *self._secret_targets):
-                await target.kill()
+                await target.stop()
         lines = [Line.parse(line) for line in (self._folder / "access.log").read_text(encoding="utf-8").splitlines()]
         problems = [*self._ledger.problems(lines, metrics), *_complaints(process, code)]
         return Report(
@@ -188,7 +188,7 @@ class Soak:
         while True:
             await asyncio.sleep(self._draw.uniform(0.1, 0.6))
             target = self._draw.choice([*self._targets, *self._secret_targets])
-            await target.kill()
+            await target.stop()
             try:
                 await asyncio.sleep(self._draw.uniform(0.0, 0.05))
             finally:

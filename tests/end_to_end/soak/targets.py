@@ -11,11 +11,13 @@ import socket
 import struct
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from tests.helpers.conversation import LIMIT
+from tests.helpers.listening import Listening
+
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Awaitable, Callable
 
-_READING_LIMIT: Final = 1 << 18
 _BODY: Final = b"0123456789" * 5
 BIG: Final = b"x" * 300_000
 SWITCHING: Final = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
@@ -153,14 +155,14 @@ async def _silent(asked: Asked) -> None:
 async def _talk(asked: Asked) -> None:
     """A WebSocket that echoes until its other end closes."""
     await asked.send(SWITCHING)
-    while data := await asked.reader.read(_READING_LIMIT):
+    while data := await asked.reader.read(LIMIT):
         await asked.send(data)
     raise LeaveError
 
 
 async def _talk_once(asked: Asked) -> None:
     await asked.send(SWITCHING)
-    await asked.send(await asked.reader.read(_READING_LIMIT))
+    await asked.send(await asked.reader.read(LIMIT))
     raise LeaveError
 
 
@@ -219,52 +221,22 @@ class Arrivals:
             future.set_result(None)
 
 
-class Target:
+class Target(Listening):
     """One target on a port of its own."""
 
     def __init__(self, arrivals: Arrivals, tls: ssl.SSLContext | None = None) -> None:
-        self.port = 0
-        self._tls = tls
+        super().__init__(tls=tls)
         self._arrivals = arrivals
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
 
-    async def start(self) -> None:
-        """Listen; where it did before, if it did."""
-        self._server = await asyncio.start_server(
-            self._on_connection,
-            "127.0.0.1",
-            self.port,
-            limit=_READING_LIMIT,
-            backlog=1024,
-            reuse_address=True,
-            ssl=self._tls,
-        )
-        self.port = self._server.sockets[0].getsockname()[1]
-
-    async def kill(self) -> None:
-        """Refuse connections and reset those that are open."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-        for task in list(self._tasks):
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
-
-    async def _on_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             with contextlib.suppress(LeaveError, OSError, asyncio.IncompleteReadError):
                 while True:
                     await self._answer(reader, writer)
             writer.close()
         except asyncio.CancelledError:
+            # It is killed: what is open is reset.
             writer.transport.abort()
-        finally:
-            self._tasks.discard(task)
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
