@@ -142,6 +142,9 @@ class Decoder:
         elif not is_ignored(name, key):
             suggestion = closest(key, (*fields, *IGNORED_KEYS.get(name, ())))
             listed = "" if suggestion else f"; the keys here are {', '.join(fields)}"
+            if key[:1].isdigit():
+                # {HttpCode: 200,404}: YAML ends the value at the comma.
+                listed = '; a value with a comma between braces needs quotes, such as "200,404"'
             self._fail(key_node, where, f"unknown key '{key}'{listed}", suggestion)
         return False
 

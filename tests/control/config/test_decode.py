@@ -161,6 +161,12 @@ def test_an_unknown_key_without_a_neighbour_lists_the_keys() -> None:
     assert expected == problems("{HttpCode: 200, Colour: red}", Matcher)
 
 
+def test_a_list_of_codes_without_quotes_is_told_what_it_lacks() -> None:
+    """What everybody writes first: YAML takes what is behind the comma for another key."""
+    expected = ["1:17: 404: unknown key '404'; a value with a comma between braces needs quotes, such as \"200,404\""]
+    assert expected == problems("{HttpCode: 200, 404}", Matcher)
+
+
 def test_a_misspelt_required_key_is_reported_once() -> None:
     expected = ["2:1: Protocl: unknown key 'Protocl' (did you mean Protocol?)"]
     assert expected == problems(f"Port: 80\nProtocl: HTTP\n{forward}\n", Listener)
