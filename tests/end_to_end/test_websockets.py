@@ -19,7 +19,7 @@ from aiohttp import web
 from edgeproxy.control.certificate_locator import FileCertificateLocator
 from edgeproxy.runtime.access_log import AccessLog
 from tests.helpers.conversation import request
-from tests.helpers.proxies import forwarding_to, open_files, running
+from tests.helpers.proxies import forwarding_to, open_files, opened_since, running
 from tests.helpers.targets import ROOM, ScriptedTarget, answering, saying
 from tests.helpers.wait import until
 
@@ -312,11 +312,11 @@ async def test_a_thousand_websockets_leave_nothing_behind() -> None:
             running(forwarding_to(target.port), time_scale=1, access_log=log) as edgeproxy,
         ):
             await edgeproxy.healthy()
-            files, tasks = len(open_files()), len(asyncio.all_tasks())
+            files, tasks = open_files(), len(asyncio.all_tasks())
             async with many(edgeproxy, MANY) as clients:
                 # A task of each target's script is ours; connections have two ends here.
                 assert tasks + MANY >= len(asyncio.all_tasks())
-                assert 4 * MANY <= len(open_files()) - files <= 4 * MANY + 10
+                assert 4 * MANY <= len(opened_since(files)) <= 4 * MANY + 10
                 for client in clients[::50]:
                     await client.send(b"ping")
                     assert b"ping" == await client.read_exactly(4)

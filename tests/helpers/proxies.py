@@ -176,8 +176,7 @@ async def no_more_than(files: dict[str, str], tasks: set[asyncio.Task[Any]], *, 
 
     def left() -> list[str]:
         running_tasks = [each for each in asyncio.all_tasks() - known if each.get_coro().__name__ not in ours]  # type: ignore[union-attr]
-        opened = [f"{number} {name}" for number, name in open_files().items() if files.get(number) != name]
-        return [repr(each) for each in running_tasks] + opened
+        return [repr(each) for each in running_tasks] + opened_since(files)
 
     try:
         await until(lambda: not left(), within=within)
@@ -196,6 +195,11 @@ def open_files() -> dict[str, str]:
             if not name.startswith(("/proc/", "/dev/null")):
                 found[entry.name] = name
     return found
+
+
+def opened_since(files: dict[str, str]) -> list[str]:
+    """What is open and was not when these were all that was; what others have closed meanwhile does not count."""
+    return [f"{number} {name}" for number, name in open_files().items() if files.get(number) != name]
 
 
 def topology(text: str) -> Topology:
