@@ -3,6 +3,8 @@
 #   make run          start the demo
 #   make test         lint, types, layering contracts, the whole test suite
 #   make lint         the first three alone
+#   make compiled     build the request path as machine code into build/compiled; needs a C compiler
+#   make test-compiled  the tests of what is compiled, against that
 #   make conformance  write CONFORMANCE.md from the tests' markers
 #   make metrics      write METRICS.md from the table in the code
 #   make docs         build the documentation into site/
@@ -14,8 +16,10 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+COMPILED := PYTHONPATH=$(CURDIR)/build/compiled $(BIN)/python
+TESTS_OF_THE_COMPILED := tests/protocol tests/exchange tests/end_to_end tests/control/test_build.py
 
-.PHONY: run test lint bench soak conformance metrics docs reference picture clean
+.PHONY: run test lint compiled test-compiled bench soak conformance metrics docs reference picture clean
 .DEFAULT_GOAL := test
 
 run: .venv/installed
@@ -29,6 +33,12 @@ lint: .venv/installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+compiled: build/compiled/.built
+
+test-compiled: compiled
+	$(COMPILED) -P -m edgeproxy --version | grep compiled
+	$(COMPILED) -m pytest -n 2 -o 'pythonpath=build/compiled .' $(TESTS_OF_THE_COMPILED)
 
 conformance: .venv/installed-test
 	$(BIN)/python tests/conformance_report.py
@@ -49,6 +59,7 @@ picture: .venv/installed-test
 
 bench: .venv/installed-test
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
+	@command -v $(firstword $(CC)) >/dev/null && $(MAKE) compiled || echo "No C compiler: the compiled build is left out."
 	$(BIN)/python -m tests.bench
 
 soak: .venv/installed-test
@@ -57,6 +68,11 @@ soak: .venv/installed-test
 clean:
 	rm -rf .venv site dist build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+build/compiled/.built: hatch_build.py pyproject.toml $(shell find edgeproxy -name '*.py') | .venv/installed-test
+	rm -rf build/compiled
+	EDGEPROXY_COMPILE=1 $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target build/compiled .
+	@touch $@
 
 # The package is installed editable: a change of the code needs no second installation, a change of pyproject.toml does.
 .venv/installed: pyproject.toml | .venv/bin/python

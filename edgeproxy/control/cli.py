@@ -14,6 +14,7 @@ import click
 
 from edgeproxy import __version__
 from edgeproxy.control.addresses import Address, parse_bind
+from edgeproxy.control.build import is_compiled
 from edgeproxy.control.exit_codes import ExitCode
 from edgeproxy.control.options import (
     HeaderText,
@@ -67,8 +68,21 @@ class VerbGroup(click.Group):
         return super().get_command(ctx, cmd_name)
 
 
+def _show_version(context: click.Context, _parameter: click.Parameter, is_asked_for: bool) -> None:
+    if is_asked_for and not context.resilient_parsing:
+        click.echo(f"edgeproxy, version {__version__}{' (compiled)' if is_compiled() else ''}")
+        context.exit()
+
+
 @click.group(cls=VerbGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(__version__, prog_name="edgeproxy")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version, and whether it is a compiled build.",
+)
 def main() -> None:
     """An AWS Application Load Balancer that runs on your own machine.
 

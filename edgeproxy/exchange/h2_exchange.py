@@ -67,12 +67,11 @@ _IN_HTTPS_OWN_WORDS: Final = frozenset({Outcome.VERSION_REFUSED, Outcome.REDIREC
 class H2Exchange(Exchange):  # hot path
     """One request on one stream."""
 
-    __slots__ = ("_is_empty", "_request_trailers", "_target_stream")
-
-    client: StreamPort
+    __slots__ = ("_client_stream", "_is_empty", "_request_trailers", "_target_stream")
 
     def __init__(self, client: StreamPort, context: ExchangeContext, head: RequestHead | None, arrived: float) -> None:
         super().__init__(client, context, head, arrived)
+        self._client_stream = client
         self._target_stream: TargetStreamPort | None = None
         self._request_trailers: list[str] | None = None
         self._is_empty = False
@@ -171,7 +170,7 @@ class H2Exchange(Exchange):  # hot path
         block = self._encode_head(head)
         self.sent_bytes += FRAME_HEADER_SIZE + len(block)
         self._count(data)
-        self.client.send_head(block, data, is_complete)
+        self._client_stream.send_head(block, data, is_complete)
         if is_complete:
             self._complete()
 
@@ -198,7 +197,7 @@ class H2Exchange(Exchange):  # hot path
     def on_response_body(self, data: bytes, is_complete: bool) -> None:
         """More of the response's body."""
         self._count(data)
-        self.client.send_data(data, is_complete)
+        self._client_stream.send_data(data, is_complete)
         if is_complete:
             self._complete()
 
@@ -210,7 +209,7 @@ class H2Exchange(Exchange):  # hot path
             return
         block = self.context.h2_encoder.encode_lines(lines)
         self.sent_bytes += FRAME_HEADER_SIZE + len(block)
-        self.client.send_trailers(block)
+        self._client_stream.send_trailers(block)
         self._complete()
 
     def _count(self, data: bytes) -> None:
@@ -239,6 +238,6 @@ class H2Exchange(Exchange):  # hot path
         body = b"" if is_head else reply.body
         self.sent_bytes += FRAME_HEADER_SIZE + len(block)
         self._count(body)
-        self.client.send_head(block, body, True)
+        self._client_stream.send_head(block, body, True)
         self._close()
         self.client.end_response(keep)

@@ -69,12 +69,10 @@ class H2ResponseSink(StreamSink, Protocol):
         """The response cannot be passed on; its stream was reset."""
 
 
-class H2ClientCodec(H2Connection):  # hot path
+class H2ClientCodec(H2Connection[H2ResponseSink]):  # hot path
     """The requests and responses of one target connection."""
 
     __slots__ = ("_memo", "_target_streams")
-
-    _sink: H2ResponseSink
 
     def __init__(self, sink: H2ResponseSink, memo: Memo[ResponseHead], write: Callable[[bytes], None]) -> None:
         super().__init__(sink, write, settings=SETTINGS, window=CONNECTION_WINDOW)
@@ -133,8 +131,8 @@ class H2ClientCodec(H2Connection):  # hot path
             return
         try:
             self._take_headers(stream, block, is_last=is_last)
-        except H2StreamError as error:
-            self._break(stream, error)
+        except H2StreamError as broken:
+            self._break(stream, broken)
         except ProtocolError as error:
             self._drop(stream, ErrorCode.CANCEL)
             self._sink.on_response_error(stream_id, error)

@@ -38,7 +38,7 @@ from edgeproxy.protocol.h2_frames import (
     encode_window_update,
 )
 from edgeproxy.protocol.h2_hpack import HeaderBlock, HeaderDecoder
-from edgeproxy.protocol.h2_output import H2Output, StreamSink
+from edgeproxy.protocol.h2_output import H2Output, SinkT
 from edgeproxy.protocol.h2_reader import FrameReader
 from edgeproxy.protocol.h2_windows import ReceiveWindow, Stream
 
@@ -49,7 +49,7 @@ MAX_REMEMBERED_RESETS: Final = 1024
 """Streams that we reset and for which late frames are expected; the oldest are forgotten."""
 
 
-class H2Connection(H2Output):  # hot path
+class H2Connection(H2Output[SinkT]):  # hot path
     """One connection, seen from one of its ends."""
 
     __slots__ = (
@@ -68,7 +68,7 @@ class H2Connection(H2Output):  # hot path
     )
 
     def __init__(
-        self, sink: StreamSink, write: Callable[[bytes], None], *, settings: dict[Setting, int], window: int
+        self, sink: SinkT, write: Callable[[bytes], None], *, settings: dict[Setting, int], window: int
     ) -> None:
         """Prepares a connection; nothing is written before `start`.
 

@@ -10,7 +10,7 @@ What is written goes through `write`, once for each call from outside: bytes tha
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
 from edgeproxy.protocol.h2_abuse import FloodGuard
 from edgeproxy.protocol.h2_frames import (
@@ -57,7 +57,10 @@ class StreamSink(Protocol):
         """The other end broke the connection's rules. GOAWAY is written; all streams are gone; close."""
 
 
-class H2Output(ABC):  # hot path
+SinkT = TypeVar("SinkT", bound=StreamSink)
+
+
+class H2Output(ABC, Generic[SinkT]):  # hot path
     """The sending half of one connection."""
 
     __slots__ = (
@@ -79,7 +82,7 @@ class H2Output(ABC):  # hot path
         "is_going_away",
     )
 
-    def __init__(self, sink: StreamSink, write: Callable[[bytes], None]) -> None:
+    def __init__(self, sink: SinkT, write: Callable[[bytes], None]) -> None:
         self._sink = sink
         self._write = write
         self._guard = FloodGuard()

@@ -90,12 +90,10 @@ def _trailers(stream: Stream, block: HeaderBlock, *, is_last: bool) -> list[str]
     return trailer_lines(block, MAX_REQUEST_HEAD)
 
 
-class H2ServerCodec(H2Connection):  # hot path
+class H2ServerCodec(H2Connection[H2RequestSink]):  # hot path
     """The requests of one client connection."""
 
     __slots__ = ("_has_skipped", "_memo", "_requests")
-
-    _sink: H2RequestSink
 
     def __init__(self, sink: H2RequestSink, memo: Memo[RequestFields], write: Callable[[bytes], None]) -> None:
         super().__init__(sink, write, settings=SETTINGS, window=CONNECTION_WINDOW)
@@ -152,8 +150,8 @@ class H2ServerCodec(H2Connection):  # hot path
         self._guard.on_progress()
         try:
             head = request_head(block, self._memo, is_complete=is_last, size=size)
-        except H2StreamError as error:
-            self._break(stream, error)
+        except H2StreamError as broken:
+            self._break(stream, broken)
             return
         except ProtocolError as error:
             self._sink.on_request_error(stream_id, error)
@@ -194,8 +192,8 @@ class H2ServerCodec(H2Connection):  # hot path
     def _end_with_trailers(self, stream: Stream, block: HeaderBlock, is_last: bool) -> None:
         try:
             lines = _trailers(stream, block, is_last=is_last)
-        except H2StreamError as error:
-            self._break(stream, error)
+        except H2StreamError as broken:
+            self._break(stream, broken)
             return
         stream.is_remote_open = False
         if stream.is_announced:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 OURS = "edgeproxy"
+_BUILDS = {OURS: "", "edgeproxy-compiled": "compiled, "}
+"""The builds that are held against the goals of a request, and how their rows begin."""
 _REFERENCE = "nginx"
 _MUST_BEAT = ("envoy", "traefik", "caddy")
 _HTTPS_LOADS = ("https same", "https varied")
@@ -55,7 +57,7 @@ def goals(run: Run) -> list[Goal]:
     if ours is None:
         return []
     return [
-        *_request_goals(ours, proxies),
+        *(goal for name in _BUILDS if name in proxies for goal in _request_goals(name, proxies)),
         *_body_goals(ours, proxies.get(_REFERENCE)),
         *_rule_goals(run),
         *_size_goals(ours),
@@ -63,24 +65,28 @@ def goals(run: Run) -> list[Goal]:
     ]
 
 
-def _request_goals(ours: ProxyResult, proxies: dict[str, ProxyResult]) -> Iterator[Goal]:
+def _request_goals(ours: str, proxies: dict[str, ProxyResult]) -> Iterator[Goal]:
     def cost(name: str, key: str) -> float | None:
         load = proxies[name].loads.get(key) if name in proxies else None
         return load.cpu_us if load and not load.failures else None  # an error page is cheap
 
+    build = _BUILDS[ours]
     for key in _HTTPS_LOADS:
         nginx = cost(_REFERENCE, key)
-        mine = cost(OURS, key)
+        mine = cost(ours, key)
         limit = nginx * 1.5 if nginx is not None else None
-        yield Goal(name=f"{LOADS[key]}: 1.5 x nginx", measured=mine, limit=limit, unit="us")
+        yield Goal(name=f"{build}{LOADS[key]}: 1.5 x nginx", measured=mine, limit=limit, unit="us")
         for name in _MUST_BEAT:
             if name in proxies:
-                yield Goal(name=f"{LOADS[key]}: below {name}", measured=mine, limit=cost(name, key), unit="us")
+                yield Goal(name=f"{build}{LOADS[key]}: below {name}", measured=mine, limit=cost(name, key), unit="us")
     for key in _H2_LOADS:
         for name in _MUST_BEAT:
             if name in proxies:
                 yield Goal(
-                    name=f"{LOADS[key]}: below {name}", measured=cost(OURS, key), limit=cost(name, key), unit="us"
+                    name=f"{build}{LOADS[key]}: below {name}",
+                    measured=cost(ours, key),
+                    limit=cost(name, key),
+                    unit="us",
                 )
 
 

@@ -50,6 +50,20 @@ def test_a_request_over_http2_must_cost_less_than_in_envoy() -> None:
     )
 
 
+def test_the_compiled_build_has_the_same_goals_for_a_request() -> None:
+    nginx = ProxyResult(name="nginx", version="1", loads={"https varied": load(18)})
+    builds = [
+        ProxyResult(name=name, version="1", loads={"https varied": load(cost)})
+        for name, cost in (("edgeproxy", 50), ("edgeproxy-compiled", 27))
+    ]
+
+    found = verdicts(run(nginx, *builds))
+    assert (False, True) == (
+        found["HTTPS, every request different: 1.5 x nginx"],
+        found["compiled, HTTPS, every request different: 1.5 x nginx"],
+    )
+
+
 def test_a_goal_cannot_be_met_with_failures() -> None:
     """Answering 502 is cheap."""
     envoy = ProxyResult(name="envoy", version="1", loads={"https same": load(40)})

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from edgeproxy.control.request_document import request_document
 from edgeproxy.exchange.outcome import Outcome
+from edgeproxy.exchange.sticky import StickySession
 from edgeproxy.model.action import RedirectConfig
 from edgeproxy.model.transform import RewriteConfig, RuleTransform, UrlRewriteConfig
+from edgeproxy.protocol.desync import Tier, Verdict
 from edgeproxy.runtime.request_ring import Entry, ListenerPlace
 from tests.helpers.exchange_ports import EPOCH, START, TRACE, Stage
 
@@ -167,8 +168,9 @@ def test_a_transform_shows_what_it_made() -> None:
 
 def test_a_classification_and_a_cookies_error_are_named() -> None:
     record = forwarded()
-    record.verdict = cast("Any", SimpleNamespace(name="Ambiguous", reason="EmptyHeader"))
-    record.sticky = cast("Any", SimpleNamespace(error_reason="AWSALBTGCookieInvalid"))
+    record.verdict = Verdict(Tier.AMBIGUOUS, "Ambiguous", "EmptyHeader")
+    record.sticky = StickySession(cast("Any", None))
+    record.sticky.error_reason = "AWSALBTGCookieInvalid"
     found = document(record)
 
     assert ("Ambiguous", "EmptyHeader", "AWSALBTGCookieInvalid") == (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from edgeproxy.exchange.outcome import Outcome
 from edgeproxy.exchange.record import ExchangeRecord
+from tests.helpers.attributes import attribute_names
 from tests.helpers.exchange_ports import Stage
 
 
@@ -11,7 +12,8 @@ def test_a_new_record_claims_nothing() -> None:
     """The access log prints these as `-`, `"-"` and -1."""
     client = Stage().client()
     record = ExchangeRecord(client, None, 5.0)
-    facts = {name: getattr(record, name) for name in ExchangeRecord.__slots__ if name not in ("_fault", "_injection")}
+    names = set(attribute_names(ExchangeRecord)) - {"_fault", "_injection"}
+    facts = {name: getattr(record, name) for name in names}
 
     assert {
         "client": client,

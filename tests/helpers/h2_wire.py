@@ -204,7 +204,7 @@ class Recorder:
 class _End(Recorder):
     """A codec, what it told, and what it wrote."""
 
-    codec: H2Connection
+    codec: H2Connection[Any]
 
     def __init__(self) -> None:
         super().__init__()

@@ -13,6 +13,7 @@ from edgeproxy.protocol.h2_hpack import HeaderDecoder
 from edgeproxy.protocol.head_parser import parse_request_fields
 from edgeproxy.protocol.limits import MAX_HEADER_LINE, MAX_REQUEST_HEAD, MAX_RESPONSE_HEAD
 from edgeproxy.protocol.message import CHUNKED, UNTIL_CLOSE, RequestFields, RequestHead, ResponseHead
+from tests.helpers.attributes import attribute_names
 from tests.helpers.h2_wire import GET, OK, POST, Fields, block
 
 conformance = pytest.mark.conformance
@@ -50,7 +51,7 @@ def test_its_fields_are_interpreted_by_the_same_code() -> None:
     """All that is known of a header section is equal to what is known of the same section in HTTP/1.1."""
     ours = request([*GET, ("x-amzn-trace-id", "Root=1"), ("x_odd", "1"), ("te", "trailers")]).fields
     theirs = parse_request_fields(b"host: x\r\nx-amzn-trace-id: Root=1\r\nx_odd: 1\r\nte: trailers\r\n")
-    for name in RequestFields.__slots__:
+    for name in attribute_names(RequestFields):
         assert getattr(theirs, name) == getattr(ours, name), name
 
 

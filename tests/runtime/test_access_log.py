@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from edgeproxy.exchange.outcome import Outcome
 from edgeproxy.model.action import FixedResponseConfig, RedirectConfig
 from edgeproxy.model.transform import HostHeaderRewriteConfig, RewriteConfig, RuleTransform, UrlRewriteConfig
+from edgeproxy.protocol.desync import Tier, Verdict
 from edgeproxy.runtime import access_log
 from edgeproxy.runtime.access_log import LineFormat, connection_part, escape, seconds
 from edgeproxy.runtime.tls import TlsFacts
@@ -446,6 +447,6 @@ def test_a_classified_request() -> None:
     stage = Stage()
     stage.client().sends(*GET)
     stage.target.answers(*OK, body="ok")
-    stage.record.verdict = cast("Any", SimpleNamespace(name="Ambiguous", reason="UndefinedContentLengthSemantics"))
+    stage.record.verdict = Verdict(Tier.AMBIGUOUS, "Ambiguous", "UndefinedContentLengthSemantics")
 
     assert ['"Ambiguous"', '"UndefinedContentLengthSemantics"'] == fields(line(stage, now=0.0))[27:29]

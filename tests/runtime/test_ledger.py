@@ -9,6 +9,7 @@ import pytest
 
 from edgeproxy.exchange.outcome import Outcome
 from edgeproxy.model.action import FixedResponseConfig, RedirectConfig
+from edgeproxy.protocol.desync import Tier, Verdict
 from edgeproxy.runtime.clock import Clock
 from edgeproxy.runtime.ledger import CountingRules, Ledger
 from edgeproxy.runtime.metrics import RESPONSE_TIME_BOUNDS, LoadBalancerCounters, TargetGroupCounters
@@ -318,7 +319,7 @@ def test_requests_that_are_classified_are_counted() -> None:
     book = Book()
     book.enter(forwarded())
     stage = forwarded()
-    stage.record.verdict = cast("Any", SimpleNamespace(name="Acceptable", reason="SpaceInUri"))
+    stage.record.verdict = Verdict(Tier.ACCEPTABLE, "Acceptable", "SpaceInUri")
     book.enter(stage)
 
     assert 1 == book.counters.non_compliant_requests
