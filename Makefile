@@ -38,7 +38,7 @@ compiled: build/compiled/.built
 
 test-compiled: compiled
 	$(COMPILED) -P -m edgeproxy --version | grep compiled
-	$(COMPILED) -m pytest -n 2 -o 'pythonpath=build/compiled .' $(TESTS_OF_THE_COMPILED)
+	$(COMPILED) -m pytest -n 2 -m 'not slow' -o 'pythonpath=build/compiled .' $(TESTS_OF_THE_COMPILED)
 
 conformance: .venv/installed-test
 	$(BIN)/python tests/conformance_report.py
