@@ -27,6 +27,7 @@ LANGUAGES = {"console", "yaml", "python", "json", "text", "dockerfile", "toml"}
 NOT_RUN = {
     "it changes the machine": 1,
     "it binds ports below 1024": 1,
+    "it compiles for a minute": 1,
     "it installs": 2,
     "it measures for many minutes": 1,
     "it needs Django": 1,
