@@ -35,6 +35,7 @@ MAX_REVOKED_ENTRIES: Final = 500_000
 """In all lists of a trust store; AWS raises it on request."""
 
 _CERTIFICATE: Final = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+_REVOCATION_LIST: Final = re.compile(rb"-----BEGIN X509 CRL-----.+?-----END X509 CRL-----", re.DOTALL)
 _CURVES: Final = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 _HASHES: Final = ("sha256", "sha384", "sha512")
 
@@ -99,7 +100,7 @@ def read_trust_store(files: TrustStoreFiles, *, advertises_names: bool = False) 
         raise _invalid(
             f"The subject names of the bundle have {size} bytes; {MAX_NAMES_SIZE} can be advertised to clients."
         )
-    lists = [_read_revocations(index, path) for index, path in enumerate(files.revocations)]
+    lists = [each for index, path in enumerate(files.revocations) for each in _read_revocations(index, path)]
     entries = sum(len(each) for each in lists)
     if entries > MAX_REVOKED_ENTRIES:
         raise ConfigError(
@@ -144,7 +145,7 @@ def _read_bundle(path: Path) -> Iterator[x509.Certificate]:
             raise _invalid(f"{which} has {len(block)} bytes; a CA certificate can have {MAX_CERTIFICATE_SIZE}.", path)
         try:
             certificate = x509.load_pem_x509_certificate(block)
-        except ValueError as error:
+        except (ValueError, x509.InvalidVersion) as error:
             raise _invalid(f"{which} cannot be read: {_first_line(error)}", path) from error
         problem = unsupported_kind(certificate) or _not_an_authority(certificate)
         if problem is not None:
@@ -157,20 +158,21 @@ def _not_an_authority(certificate: x509.Certificate) -> str | None:
         constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
     except x509.ExtensionNotFound:
         return "is not the certificate of an authority: it has no basic constraints"
-    except ValueError as error:
+    except (ValueError, x509.DuplicateExtension) as error:
         return f"has extensions that cannot be read: {_first_line(error).removesuffix('.')}"
     return None if constraints.ca else "is not the certificate of an authority: its basic constraints deny it"
 
 
-def _read_revocations(index: int, path: Path) -> x509.CertificateRevocationList:
+def _read_revocations(index: int, path: Path) -> list[x509.CertificateRevocationList]:
     field = f"Revocations[{index}]"
     content = _read(path, field, "RevocationContentNotFound")
     if len(content) > MAX_REVOCATION_FILE_SIZE:
         reason = f"'{path}' has {len(content)} bytes; a revocation list can have {MAX_REVOCATION_FILE_SIZE}."
         raise ConfigError(field, str(path), reason, code="InvalidRevocationContent")
-    is_pem = b"-----BEGIN X509 CRL-----" in content
+    blocks = _REVOCATION_LIST.findall(content)
     try:
-        return x509.load_pem_x509_crl(content) if is_pem else x509.load_der_x509_crl(content)
+        # All of them: whoever is revoked in a list that is passed over would be let in.
+        return [x509.load_pem_x509_crl(block) for block in blocks] or [x509.load_der_x509_crl(content)]
     except ValueError as error:
         reason = f"'{path}' holds no readable revocation list: {_first_line(error)}"
         raise ConfigError(field, str(path), reason, code="InvalidRevocationContent") from error

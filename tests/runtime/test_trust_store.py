@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import ssl
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from edgeproxy.errors import ConfigError
 from edgeproxy.runtime import trust_store
 from edgeproxy.runtime.trust_store import TrustStoreFiles, read_trust_store, unsupported_kind
-from tests.helpers.client_authority import ClientAuthority, pem, some_key
+from tests.helpers.client_authority import ClientAuthority, of_version, pem, some_key
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,6 +56,16 @@ def test_revocation_lists_are_read(tmp_path: Path, encoding: Encoding) -> None:
     assert found.get_revoked_certificate_by_serial_number(leaf.serial_number) is not None
 
 
+def test_a_file_may_hold_several_revocation_lists(tmp_path: Path) -> None:
+    """Whoever is revoked in the second one is revoked."""
+    leaf, stranger = ROOT.issue("joe").certificate, OTHER.issue("jim").certificate
+    listed = OTHER.revoke(tmp_path / "crl", stranger)
+    listed.write_bytes(listed.read_bytes() + ROOT.revoke(tmp_path / "second", leaf).read_bytes())
+    found = read_trust_store(files(ROOT.write(tmp_path / "ca"), revocations=(listed,))).revocation_lists
+
+    assert [stranger.serial_number, leaf.serial_number] == [each.serial_number for crl in found for each in crl]
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     missing = refused(files(tmp_path / "ca.pem"))
     listed = refused(files(ROOT.write(tmp_path / "ca"), revocations=(tmp_path / "crl",)))
@@ -73,6 +84,7 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
     [
         (b"", "holds no PEM certificate."),
         (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "cannot be read: "),
+        (ssl.DER_cert_to_PEM_cert(of_version(ROOT.certificate, 1)).encode(), "1 is not a valid X509 version."),
     ],
 )
 def test_a_bundle_without_certificates_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
