@@ -257,6 +257,8 @@ class H2Connection(H2Output):  # hot path
         if not stream.is_remote_open:
             raise H2StreamError(ErrorCode.STREAM_CLOSED, "DATA behind the end of the stream")
         if stream.window is None:
+            if stream.is_announced and stream.head is None:
+                raise H2StreamError(ErrorCode.PROTOCOL_ERROR, "DATA in front of the response's head")
             stream.window = ReceiveWindow(self._initial_window)
         if not stream.window.take(size):
             raise H2StreamError(ErrorCode.FLOW_CONTROL_ERROR, "DATA is larger than the stream's window")
