@@ -156,7 +156,7 @@ class MutualTlsTransport(asyncio.Transport, asyncio.Protocol):
             self._has_spoken = True
             if is_plain_http(data):
                 self._fail(REASON)
-                self._tcp.write(self._listener.plain_http_answer())
+                self._tcp.write(self._listener.plain_http_answer(data))
                 self._end_after_alert()
                 return
         self._tls.connection.bio_write(data)
