@@ -136,9 +136,17 @@ def unsupported_kind(certificate: x509.Certificate) -> str | None:
 
 
 def _read_bundle(path: Path) -> Iterator[x509.Certificate]:
-    blocks = _CERTIFICATE.findall(_read(path, "CaCertificatesBundle", "CaCertificatesBundleNotFound"))
+    content = _read(path, "CaCertificatesBundle", "CaCertificatesBundleNotFound")
+    blocks = _CERTIFICATE.findall(content)
     if not blocks:
         raise _invalid(f"'{path}' holds no PEM certificate.", path)
+    stray = _stray_line(content)
+    if stray:
+        raise _invalid(
+            f"Line {stray} of '{path}' does not belong into a bundle, which holds PEM certificates and comments: lines "
+            "that begin with # and have no hyphen.",
+            path,
+        )
     for number, block in enumerate(blocks, 1):
         which = f"Certificate {number} in '{path}'"
         if len(block) > MAX_CERTIFICATE_SIZE:
@@ -151,6 +159,15 @@ def _read_bundle(path: Path) -> Iterator[x509.Certificate]:
         if problem is not None:
             raise _invalid(f"{which} ({certificate.subject.rfc4514_string()}) {problem}.", path)
         yield certificate
+
+
+def _stray_line(content: bytes) -> int:
+    """The number of the first line that is neither part of a certificate nor a comment; 0 if there is none."""
+    outside = _CERTIFICATE.sub(lambda block: b"#" + b"\n#" * block[0].count(b"\n"), content)
+    for number, line in enumerate(outside.splitlines(), 1):
+        if not line.startswith(b"#") or b"-" in line:
+            return number
+    return 0
 
 
 def _not_an_authority(certificate: x509.Certificate) -> str | None:

@@ -95,6 +95,34 @@ def test_a_bundle_without_certificates_is_refused(tmp_path: Path, content: bytes
     assert reason in error.reason
 
 
+PEM = pem(ROOT.certificate)
+
+
+@pytest.mark.conformance("Mutual TLS", "a bundle has no blank lines, no other text, no comments with a hyphen", PAGE)
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (b"\n" + PEM, 1),
+        (PEM + b"\n" + PEM, PEM.count(b"\n") + 1),
+        (PEM + b"\n", PEM.count(b"\n") + 1),
+        (b"# one\nCertificate:\n    Data:\n" + PEM, 2),
+        (b"# one\n# t-wo\n" + PEM, 2),
+        (PEM.replace(b"\n", b"\r\n") + b"# end", 0),
+        (PEM + PEM, 0),
+    ],
+    ids=["before", "between", "behind", "text", "hyphen", "other line ends", "fine"],
+)
+def test_a_bundle_holds_certificates_and_comments_alone(tmp_path: Path, content: bytes, line: int) -> None:
+    path = tmp_path / "ca.pem"
+    path.write_bytes(content)
+    if not line:
+        assert read_trust_store(files(path)).certificates
+        return
+    error = refused(files(path))
+    assert "InvalidCaCertificatesBundle" == error.code
+    assert error.reason.startswith(f"Line {line} of '{path}' does not belong into a bundle")
+
+
 def test_a_damaged_revocation_list_is_refused(tmp_path: Path) -> None:
     (tmp_path / "crl").write_bytes(b"nothing")
     error = refused(files(ROOT.write(tmp_path / "ca"), revocations=(tmp_path / "crl",)))
