@@ -9,9 +9,10 @@ that ends its response before the request has ended wants no more of it: its str
 9113 section 8.1). Trailers of a request go to such targets only; targets that speak HTTP/1.1 are told none, as from
 nginx.
 
-gRPC (user guide, load-balancer-target-groups): a request whose Content-Type begins with `application/grpc` may not go
-to an HTTP1 target group (`versions.py`), and gets the load balancer's errors as one header block that ends the stream,
-with the HTTP status and gRPC's beside it (observed for 502; the other rows of the table are nginx's template).
+gRPC (user guide, load-balancer-target-groups): a request whose Content-Type is `application/grpc`, with a message
+format or without, may not go to an HTTP1 target group (`versions.py`), and gets the load balancer's errors as one
+header block that ends the stream, with the HTTP status and gRPC's beside it (observed for 502; the other rows of the
+table are nginx's template).
 """
 
 from __future__ import annotations
