@@ -186,6 +186,8 @@ class H2ClientConnection(ClientFacts, asyncio.Protocol):  # hot path
     def on_request_dropped(self, stream_id: int, head: RequestHead | None, error: H2StreamError | None) -> None:
         """A request that is over before anybody heard of it: there is a line in the log, and no answer."""
         now = self.last_activity = self._now()
+        if head is not None:
+            head.source_ip = self.source_ip
         stream = ClientStream(self, self._codec, stream_id, now)
         H2Exchange(stream, self._listener.context, head, now).drop(error)
 
