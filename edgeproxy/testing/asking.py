@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from edgeproxy.testing.changing import Changing
+from edgeproxy.testing.expectation import failure, matching
 from edgeproxy.testing.proxying import KEY
-from edgeproxy.testing.recorded import RecordedRequest, failure, matching
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from edgeproxy.control.explanation import Explanation
+    from edgeproxy.testing.recorded import RecordedRequest
 
 
 class TargetState(NamedTuple):
@@ -98,7 +99,8 @@ class Asking(Changing):
         Args:
             times: How many exactly; at least one where it is left out.
             wanted: Attributes of a `RecordedRequest`; `path`, `host`, `target` and `target_group` may hold `*` and `?`,
-                `headers` and `target_headers` take a dict of what has to be among them.
+                `target` takes whatever can be registered as well, `headers` and `target_headers` take a dict of what
+                has to be among them.
 
         Raises:
             AssertionError: They did not; the message shows the requests that came.
@@ -106,7 +108,7 @@ class Asking(Changing):
         came = self.requests
         found = matching(came, wanted)
         if (len(found) != times) if times is not None else not found:
-            raise AssertionError(failure(came, wanted, len(found), times))
+            raise AssertionError(failure(came, wanted, times, forgotten=self._running()[1].recorder.missed))
         return found
 
     def explain(
