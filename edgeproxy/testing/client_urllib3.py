@@ -40,7 +40,7 @@ def requests_session(alb: Alb, context: ssl.SSLContext) -> requests.Session:
             # The context knows whom to trust and what to show; requests would have it trust everybody else as well, and
             # with `verify=False` change a context that others use.
             pool.pop("ca_certs", None)
-            pool.pop("cert_reqs", None)  # type: ignore[misc] - to urllib3, None is a value as well
+            pool.pop("cert_reqs", None)  # type: ignore[misc]  # its types know nothing of leaving it out
             return host, pool
 
         def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:

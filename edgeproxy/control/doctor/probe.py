@@ -12,10 +12,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import socket
 import ssl
 import time
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
 
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from edgeproxy.control.doctor.subject import Subject
     from edgeproxy.errors import ProtocolError
     from edgeproxy.protocol.message import ResponseHead
+
+
+_INTERIM: Final = re.compile(rb"HTTP/1\.\d 1\d\d")
 
 
 class Answer(msgspec.Struct, kw_only=True):
@@ -86,6 +90,7 @@ class Connection(asyncio.Protocol):
         self._end.set_result(None)
         self._last_activity = 0.0
         self._received = b""
+        self._has_begun = False
         self._is_closing = False
 
     async def ask(self, request: bytes, *, idle_timeout: float, at_most: float, method: str = "GET") -> Answer:
@@ -128,6 +133,7 @@ class Connection(asyncio.Protocol):
         assert self._transport is not None
         self._answer = answer = Answer()
         self._received = b""
+        self._has_begun = False
         self._end = asyncio.get_running_loop().create_future()
         start = self._last_activity = self.now()
         if self.closed.done():
@@ -161,16 +167,23 @@ class Connection(asyncio.Protocol):
 
     def _measure(self, data: bytes) -> None:
         answer, now = self._answer, self.now()
-        if self._received:
+        if self._has_begun:
             answer.longest_gap = max(answer.longest_gap, now - self._last_activity)
         else:
             answer.first_byte = now - self._last_activity
+        self._has_begun = True
         self._last_activity = now
         if not answer.head_size:
             # The codec ends the exchange at the limit, so this is no more than the limit and one read.
             self._received += data
-            end = self._received.find(b"\r\n\r\n")
+            end = self._end_of_head()
             answer.head_size = end + 4 if end >= 0 else 0
+
+    def _end_of_head(self) -> int:
+        """Where the empty line begins behind the final head, or -1; interim heads (1xx) in front of it are forgotten."""
+        while (end := self._received.find(b"\r\n\r\n")) >= 0 and _INTERIM.match(self._received):
+            self._received = self._received[end + 4 :]
+        return end
 
     def eof_received(self) -> bool:
         """The target has closed its side."""

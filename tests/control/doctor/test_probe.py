@@ -164,6 +164,15 @@ async def test_a_head_that_is_too_long_is_counted_if_its_end_came_along() -> Non
     assert (Outcome.TARGET_MALFORMED, 0) == (begun.outcome, begun.head_size)
 
 
+async def test_a_head_that_is_too_long_is_counted_without_the_interim_ones_before_it() -> None:
+    interim = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Long: " + b"x" * (40 << 10) + b"\r\n\r\n"
+    _, whole = await hearing(interim + head)
+    _, pieces = await hearing(interim[:30], interim[30:] + head)
+
+    assert [len(head)] * 2 == [whole.head_size, pieces.head_size]
+
+
 async def test_an_endless_head_is_given_up_at_the_limit() -> None:
     """What comes before the connection is closed is not kept."""
     line = b"X-Long: " + b"x" * 1014 + b"\r\n"
