@@ -19,8 +19,9 @@ from edgeproxy.exchange.outcome import Outcome
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from edgeproxy.control.doctor.asking import Answer
     from edgeproxy.control.doctor.finding import Finding
-    from edgeproxy.control.doctor.probe import Answer, Dialer
+    from edgeproxy.control.doctor.probe import Dialer
     from edgeproxy.control.doctor.subject import Subject
 
 _LOOPBACK: Final = "127.0.0.1"

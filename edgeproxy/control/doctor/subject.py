@@ -89,6 +89,10 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
         """The first path."""
         return self.paths[0]
 
+    def said(self, path: str) -> str:
+        """What is sent there, in a sentence: `GET /`; calls of gRPC are POST."""
+        return f"{'POST' if self.version == 'GRPC' else 'GET'} {path}"
+
     @property
     def tls(self) -> ssl.SSLContext | None:
         """For connections to it: nothing is verified, as the load balancer does it."""

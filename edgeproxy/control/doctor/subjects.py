@@ -117,6 +117,7 @@ def _of_target(topology: Topology, group: TargetGroup, target: Target) -> Subjec
     listeners = list(_listeners_of(topology, group))
     listener = next((each for each in listeners if each.protocol == "HTTPS"), listeners[0])
     matcher = group.effective_matcher
+    path = group.effective_health_check_path
     return Subject(
         id=target.id,
         port=group.port_of(target),
@@ -126,10 +127,12 @@ def _of_target(topology: Topology, group: TargetGroup, target: Target) -> Subjec
         health=HealthSettings(
             port=group.health_check_port_of(target),
             protocol=group.effective_health_check_protocol,
-            path=group.effective_health_check_path,
+            path=path,
             matcher=matcher.http_code or matcher.grpc_code or "200",
             timeout=group.health_check_timeout_seconds,
         ),
+        # What else a gRPC server has, nobody can guess.
+        paths=(path,) if group.protocol_version == "GRPC" else ("/",),
         client_protocol="https" if listener.protocol == "HTTPS" else "http",
         client_port=listener.port,
         idle_timeout=load_balancer.settings.idle_timeout_seconds,
