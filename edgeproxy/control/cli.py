@@ -168,6 +168,8 @@ def check(file: Path | None) -> None:
 @option("--json", "as_json", is_flag=True, help="One JSON object instead of lines.")
 @config_option
 @certs_dir_option
+@option("--live", verb="explain", is_flag=True, help="Tell also the faults that were added to the edgeproxy that runs.")
+@admin_endpoint_option("Where the admin endpoint listens.")
 def explain(
     method: str,
     url: str,
@@ -176,6 +178,8 @@ def explain(
     as_json: bool,
     config: Path | None,
     certs_dir: Path,
+    live: bool,
+    admin: Address | None,
 ) -> None:
     """Say which rule would answer a request, and why the others would not."""
     from edgeproxy.control.explain_view import explain_request  # noqa: PLC0415 - see the module docstring
@@ -185,7 +189,11 @@ def explain(
         question = Question.parse(method, url, headers=header, source_ip=source_ip)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    raise SystemExit(explain_request(question, config_file(config), certs_dir, as_json=as_json))
+    if live and admin is None:
+        click.echo("The admin endpoint is off (--admin off), so nothing can be asked.", err=True)
+        raise SystemExit(ExitCode.NOT_FINE)
+    running = admin if live else None
+    raise SystemExit(explain_request(question, config_file(config), certs_dir, as_json=as_json, running=running))
 
 
 @main.command()

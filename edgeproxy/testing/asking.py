@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from edgeproxy.testing.changing import Changing
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from edgeproxy.control.explanation import Explanation
     from edgeproxy.testing.recorded import RecordedRequest
+
+
+_ADDED: Final = ("added", "active")
 
 
 class TargetState(NamedTuple):
@@ -119,7 +122,8 @@ class Asking(Changing):
         Raises:
             ValueError: No listener would take it.
         """
-        from edgeproxy.control.explain_view import find_listener, lines_of, no_listener  # noqa: PLC0415 - few ask
+        from edgeproxy.control.explain_faults import AddedFault  # noqa: PLC0415 - few ask
+        from edgeproxy.control.explain_view import find_listener, lines_of, no_listener  # noqa: PLC0415
         from edgeproxy.control.explanation import explain  # noqa: PLC0415
         from edgeproxy.control.question import Question  # noqa: PLC0415
 
@@ -129,8 +133,11 @@ class Asking(Changing):
         found = find_listener(topology, asked)
         if found is None:
             raise ValueError(no_listener(topology, asked))
-        now = self._running()[1].wall()
-        explanation = explain(topology, *found, asked, key=KEY, base_dir=self._files.folder, now=now)
+        thread, proxying = self._running()
+        faults = thread.call(proxying.proxy.faults.list)
+        added = [AddedFault(each.place, each.fault) for each in faults if (each.source, each.state) == _ADDED]
+        now, folder = proxying.wall(), self._files.folder
+        explanation = explain(topology, *found, asked, key=KEY, base_dir=folder, now=now, added=added)
         return Explained(explanation, list(lines_of(explanation)))
 
     def _declared(self, url: str) -> str:

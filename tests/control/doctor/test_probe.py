@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trustme
 
-from edgeproxy.control.doctor.probe import Answer, Connection, Dialer, why
+from edgeproxy.control.doctor.probe import Connection, Dialer, why
 from edgeproxy.exchange.outcome import Outcome
 from edgeproxy.protocol.limits import MAX_RESPONSE_HEAD
 from edgeproxy.runtime.target_connector import UnreachableError
@@ -22,6 +22,7 @@ from tests.helpers.targets import (
 )
 
 if TYPE_CHECKING:
+    from edgeproxy.control.doctor.asking import Answer
     from tests.helpers.conversation import Conversation
 
 pytestmark = pytest.mark.both_loops
@@ -30,7 +31,7 @@ REQUEST = b"GET / HTTP/1.1\r\nHost: app\r\n\r\n"
 
 
 async def ask(target: ScriptedTarget, subject_of: Any, dialer: Dialer, **times: float) -> tuple[Connection, Answer]:
-    connection = await dialer.connect(subject_of(target))
+    connection = await dialer.connect_h1(subject_of(target))
     limits: dict[str, Any] = {"idle_timeout": 20, "at_most": 20} | times
     return connection, await connection.ask(REQUEST, **limits)
 
