@@ -168,7 +168,7 @@ def check(file: Path | None) -> None:
 @option("--json", "as_json", is_flag=True, help="One JSON object instead of lines.")
 @config_option
 @certs_dir_option
-@option("--live", verb="explain", is_flag=True, help="Tell also the faults that were added to the edgeproxy that runs.")
+@option("--live", is_flag=True, help="Tell also the faults that were added to the edgeproxy that runs.")
 @admin_endpoint_option("Where the admin endpoint listens.")
 def explain(
     method: str,
@@ -254,6 +254,14 @@ def logs(admin: Address | None, as_json: bool, slow: str | None, **filters: tupl
 @option("--host", verb="doctor", metavar="NAME", help="The Host that clients send.  [default: localhost]")
 @option("--health-path", metavar="PATH", help="What a health check asks for.  [default: the target group's, or /]")
 @option("--matcher", metavar="CODES", help="The healthy answers.  [default: the target group's, or 200]")
+@option(
+    "--protocol-version",
+    "version",
+    type=click.Choice(["HTTP1", "HTTP2", "GRPC"]),
+    default="HTTP1",
+    show_default=True,
+    help="With --target: what the target group would have.",
+)
 @option(
     "--idle-timeout",
     type=click.FloatRange(min=0, min_open=True),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from edgeproxy.health.matcher import CodeMatcher
 
 Scheme = Literal["HTTP", "HTTPS"]
+Version = Literal["HTTP1", "HTTP2", "GRPC"]
 
 DEFAULT_PORTS: dict[Scheme, int] = {"HTTP": 80, "HTTPS": 443}
 
@@ -65,7 +66,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     port: int
     health: HealthSettings
     protocol: Scheme = "HTTP"
-    version: Literal["HTTP1", "HTTP2", "GRPC"] = "HTTP1"
+    version: Version = "HTTP1"
     target_group: str = ""
     address: str = ""
     paths: tuple[str, ...] = ("/",)
