@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 GRACE_SECONDS: Final = 30.0
 """How long ECS (stopTimeout) and Kubernetes (terminationGracePeriodSeconds) wait before SIGKILL, by default."""
 _AT_ONCE: Final = 1.0
+_GIVEN_UP: Final = frozenset({1, 14})
+"""What gRPC servers end calls with when they stop: CANCELLED and UNAVAILABLE."""
 _REQUESTS: Final = "requests-at-sigterm"
 _CONNECTIONS: Final = "connections-after-sigterm"
 _EXIT: Final = "exit-after-sigterm"
@@ -192,12 +194,15 @@ def _requests(subject: Subject, path: str, seen: _Seen) -> Finding:
             facts.IDLE_TIMEOUT,
             f"Name a path that answers within {idle} as the last one.",
         )
-    if not answer.is_complete:
+    if answer.grpc_status in _GIVEN_UP or not answer.is_complete:
         what = "the client's connection is cut" if answer.head is not None else "502"
+        how = answer.fault or "not answered"
+        if answer.is_complete:
+            what, how = f"grpc-status {answer.grpc_status}", "given up"
         return found(
             _REQUESTS,
             "problem",
-            f"SIGTERM ended {asked} after {duration(seen.answered)} ({answer.fault or 'not answered'}): {what}.",
+            f"SIGTERM ended {asked} after {duration(seen.answered)} ({how}): {what}.",
             facts.DEREGISTRATION,
             f"On SIGTERM stop accepting, let running requests complete (they have {duration(delay)}, the "
             "deregistration delay) and exit then. See that the signal reaches the app: as process 1 of a container it "

@@ -155,3 +155,29 @@ async def test_a_request_that_is_under_way_at_sigterm_is_watched(subject_of: Any
         findings = await examine_shutdown(subject, dialer, Process(), lambda _: None, pace)
 
     assert ["good", "advice", "good"] == [each.severity for each in findings]
+
+
+async def test_a_call_that_a_stopping_server_gives_up_was_not_completed(subject_of: Any, dialer: Dialer) -> None:
+    """It is a whole answer all the same: the status of HTTP is 200."""
+    ending = asyncio.Event()
+
+    async def giving_up(stream: H2Stream) -> None:
+        if stream.value(":path") == "/a.B/Slow":
+            await ending.wait()
+        await stream.send_head([*OK, ("grpc-status", "14")], end=True)
+
+    class Process:
+        def terminate(self) -> None:
+            ending.set()
+            target.refuse()
+
+        def is_running(self) -> bool:
+            return not ending.is_set()
+
+    async with H2Target(giving_up) as target:
+        subject = subject_of(target.port, version="GRPC", paths=("/a.B/C", "/a.B/Slow"))
+        pace = Pace(head_start=0.05, settle=0.05, grace=5.0, interval=0.01)
+        requests, *_ = await examine_shutdown(subject, dialer, Process(), lambda _: None, pace)
+
+    assert "problem" == requests.severity
+    assert requests.sentence.endswith("(given up): grpc-status 14.")
