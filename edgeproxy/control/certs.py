@@ -53,10 +53,10 @@ LEAF_LIFETIME: Final = timedelta(days=397)
 """Browsers refuse server certificates that are valid for longer (CA/Browser Forum, Baseline Requirements, 6.3.2)."""
 RENEW_BEFORE: Final = timedelta(days=30)
 CLOCK_SKEW: Final = timedelta(days=1)
+"""Certificates begin this long before now, so that a container whose clock is behind accepts them."""
 
 _UNREADABLE: Final = (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension, x509.InvalidVersion)
 """What reading a certificate raises that is none, or that is damaged."""
-"""Certificates begin this long before now, so that a container whose clock is behind accepts them."""
 
 _logger = logging.getLogger(__name__)
 
