@@ -24,7 +24,10 @@ RUN EDGEPROXY_COMPILE=1 \
  && /opt/edgeproxy/bin/python -m compileall -q /opt/edgeproxy/lib
 
 FROM python:3.13-slim
-RUN useradd --uid 10001 --home-dir /var/lib/edgeproxy --create-home --shell /usr/sbin/nologin edgeproxy
+# Others may look into the folder: containers that trust the CA mount the volume, as whatever user they run. The key is
+# the owner's alone.
+RUN useradd --uid 10001 --home-dir /var/lib/edgeproxy --create-home --shell /usr/sbin/nologin edgeproxy \
+ && chmod 0755 /var/lib/edgeproxy
 COPY --from=build /opt/edgeproxy /opt/edgeproxy
 ENV PATH=/opt/edgeproxy/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \

@@ -60,12 +60,14 @@ class ProtocolError(EdgeProxyError):
     Attributes:
         status: What the load balancer answers when a client sent this; a target's violation is always a 502.
         fault: A short phrase for logs and tests, such as `header line is longer than 16384 bytes`.
+        is_head: What cannot be read is a HEAD as far as its method goes: the answer has no body.
     """
 
     def __init__(self, status: int, fault: str) -> None:
         super().__init__(status, fault)
         self.status = status
         self.fault = fault
+        self.is_head = False
 
     def __str__(self) -> str:
         return f"{self.status}: {self.fault}"

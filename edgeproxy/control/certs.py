@@ -55,6 +55,9 @@ RENEW_BEFORE: Final = timedelta(days=30)
 CLOCK_SKEW: Final = timedelta(days=1)
 """Certificates begin this long before now, so that a container whose clock is behind accepts them."""
 
+_UNREADABLE: Final = (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension, x509.InvalidVersion)
+"""What reading a certificate raises that is none, or that is damaged."""
+
 _logger = logging.getLogger(__name__)
 
 
@@ -186,7 +189,7 @@ class DevelopmentCA:
             leaf.verify_directly_issued_by(self.certificate)
             covered = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
             found = read_server_certificate(CertificateFiles(chain=path, key=None, arn=""))
-        except (OSError, ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound, ConfigError):
+        except (OSError, TypeError, ConfigError, InvalidSignature, *_UNREADABLE):
             return None
         is_good = (
             {str(name.value) for name in covered} == set(names)
@@ -282,7 +285,7 @@ def _check_pair(directory: Path, certificate_pem: bytes, key_pem: bytes) -> None
         certificate = x509.load_pem_x509_certificate(certificate_pem)
         is_ca = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
         has_name = bool(certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME))
-    except (ValueError, x509.ExtensionNotFound) as error:
+    except _UNREADABLE as error:
         raise _broken(directory, "'ca.pem' is not a PEM certificate of a CA") from error
     if not is_ca or not has_name:
         raise _broken(directory, "'ca.pem' is not the certificate of a CA with a common name")

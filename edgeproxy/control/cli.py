@@ -182,6 +182,8 @@ def check(file: Path | None) -> None:
 @option("--json", "as_json", is_flag=True, help="One JSON object instead of lines.")
 @config_option
 @certs_dir_option
+@option("--live", is_flag=True, help="Tell also the faults that were added to the edgeproxy that runs.")
+@admin_endpoint_option("Where the admin endpoint listens.")
 def explain(
     method: str,
     url: str,
@@ -190,6 +192,8 @@ def explain(
     as_json: bool,
     config: Path | None,
     certs_dir: Path,
+    live: bool,
+    admin: Address | None,
 ) -> None:
     """Say which rule would answer a request, and why the others would not."""
     from edgeproxy.control.explain_view import explain_request  # noqa: PLC0415 - see the module docstring
@@ -199,7 +203,11 @@ def explain(
         question = Question.parse(method, url, headers=header, source_ip=source_ip)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    raise SystemExit(explain_request(question, config_file(config), certs_dir, as_json=as_json))
+    if live and admin is None:
+        click.echo("The admin endpoint is off (--admin off), so nothing can be asked.", err=True)
+        raise SystemExit(ExitCode.NOT_FINE)
+    running = admin if live else None
+    raise SystemExit(explain_request(question, config_file(config), certs_dir, as_json=as_json, running=running))
 
 
 @main.command()
@@ -260,6 +268,14 @@ def logs(admin: Address | None, as_json: bool, slow: str | None, **filters: tupl
 @option("--host", verb="doctor", metavar="NAME", help="The Host that clients send.  [default: localhost]")
 @option("--health-path", metavar="PATH", help="What a health check asks for.  [default: the target group's, or /]")
 @option("--matcher", metavar="CODES", help="The healthy answers.  [default: the target group's, or 200]")
+@option(
+    "--protocol-version",
+    "version",
+    type=click.Choice(["HTTP1", "HTTP2", "GRPC"]),
+    default="HTTP1",
+    show_default=True,
+    help="With --target: what the target group would have.",
+)
 @option(
     "--idle-timeout",
     type=click.FloatRange(min=0, min_open=True),

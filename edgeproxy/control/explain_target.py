@@ -16,8 +16,9 @@ from edgeproxy.model.target import TargetHealth, TargetHealthState
 from edgeproxy.runtime.compiled_actions import target_stickiness
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from edgeproxy.control.explain_faults import AddedFault
     from edgeproxy.model.action import Action
     from edgeproxy.model.target_group import TargetGroup
     from edgeproxy.model.topology import Topology
@@ -32,12 +33,14 @@ class Situation(NamedTuple):
         is_https: The listener's protocol.
         key: The key of stickiness cookies, or None: then none can be read.
         epoch: Now, in seconds since 1970.
+        added: Faults that stand in no file.
     """
 
     topology: Topology
     is_https: bool
     key: bytes | None
     epoch: float
+    added: Sequence[AddedFault] = ()
 
 
 def target_lines(action: Action, head: RequestHead, situation: Situation) -> Iterator[str]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 import msgspec
 
+from edgeproxy.control.admin_client import NotAnsweredError, ask
 from edgeproxy.control.config.loader import load_file
 from edgeproxy.control.exit_codes import ExitCode
+from edgeproxy.control.explain_faults import added_faults
 from edgeproxy.control.explanation import explain
 from edgeproxy.control.stickiness_key import existing_key
 from edgeproxy.errors import EdgeProxyError
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from edgeproxy.control.addresses import Address
     from edgeproxy.control.explanation import (
         ExplainedRule,
         ExplainedTargetGroup,
@@ -29,13 +32,21 @@ if TYPE_CHECKING:
     from edgeproxy.model.load_balancer import LoadBalancer
     from edgeproxy.model.topology import Topology
 
+FAULTS: Final = "/_edgeproxy/faults"
+
 
 def explain_request(
-    question: Question, path: Path, certs_dir: Path | None = None, *, as_json: bool = False
+    question: Question,
+    path: Path,
+    certs_dir: Path | None = None,
+    *,
+    as_json: bool = False,
+    running: Address | None = None,
 ) -> ExitCode:
     """Print the explanation by what the file says; NOT_FINE if no listener would take the request.
 
-    The key of stickiness cookies is looked for in `certs_dir`.
+    The key of stickiness cookies is looked for in `certs_dir`. `running` is the admin endpoint of the edgeproxy whose
+    faults that were added shall be told as well; NOT_FINE if nobody answers there.
     """
     try:
         topology = load_file(path, os.environ).topology
@@ -47,7 +58,12 @@ def explain_request(
         _show(question, no_listener(topology, question), as_json=as_json)
         return ExitCode.NOT_FINE
     key = existing_key(certs_dir) if certs_dir is not None else None
-    explanation = explain(topology, *found, question, key=key, base_dir=path.parent)
+    try:
+        added = [] if running is None else added_faults(ask(running, "GET", FAULTS).document, topology)
+    except NotAnsweredError as error:
+        click.echo(str(error), err=True)
+        return ExitCode.NOT_FINE
+    explanation = explain(topology, *found, question, key=key, base_dir=path.parent, added=added)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(explanation), indent=2))
         return ExitCode.FINE

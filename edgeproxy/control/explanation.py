@@ -13,7 +13,7 @@ import msgspec
 
 from edgeproxy.control.addresses import join_host_port
 from edgeproxy.control.explain_certificate import presented_certificate
-from edgeproxy.control.explain_faults import fault_lines
+from edgeproxy.control.explain_faults import AddedFault, Way, fault_lines
 from edgeproxy.control.explain_target import Situation, target_lines
 from edgeproxy.control.explain_version import h2_head_for_target, version_lines
 from edgeproxy.errors import ProtocolError
@@ -33,6 +33,8 @@ from edgeproxy.rules.rewrite import compile_redirect
 from edgeproxy.rules.transform import compile_transforms
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from edgeproxy.control.question import Question
     from edgeproxy.model.action import Action
     from edgeproxy.model.listener import Listener
@@ -199,6 +201,7 @@ def explain(
     key: bytes | None = None,
     base_dir: Path = Path(),
     now: float | None = None,
+    added: Sequence[AddedFault] = (),
 ) -> Explanation:
     """What would become of a request on this listener.
 
@@ -210,6 +213,7 @@ def explain(
         key: Reads the stickiness cookies that it carries.
         base_dir: Where relative paths of certificates start.
         now: Seconds since 1970, for the age of cookies; the real time where it is left out.
+        added: Faults that stand in no file.
     """
     is_https = listener.protocol == "HTTPS"
     found: dict[str, Any] = {
@@ -224,7 +228,7 @@ def explain(
     }
     head = _readable_head(question, load_balancer, found)
     if head is not None:
-        situation = Situation(topology, is_https, key, time.time() if now is None else now)
+        situation = Situation(topology, is_https, key, time.time() if now is None else now, added)
         _explain_routing(situation, load_balancer, listener, head, found)
     return Explanation(**found)
 
@@ -285,7 +289,7 @@ def _explain_routing(
     action = max(actions, key=lambda each: each.order or 0)
     found["action"] = action.type
     groups = [topology.target_group(entry.target_group_arn) for entry in action.forward_targets]
-    found["faults"] = list(fault_lines(listener, rule, groups))
+    found["faults"] = list(fault_lines(Way(load_balancer, listener, rule, groups), situation.added))
     if action.type == "redirect":
         dns_name = topology.load_balancer_dns_name(load_balancer)
         found |= _explained_redirect(action, listener, redirect_input(head, transformed, dns_name))

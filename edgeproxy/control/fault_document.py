@@ -57,12 +57,13 @@ def _sentence(path: str, reason: str, suggestion: str | None) -> str:
 def fault_document(status: FaultStatus) -> dict[str, Any]:
     """One fault: its keys as they were given, and what has become of it."""
     given: dict[str, Any] = msgspec.to_builtins(status.fault)
-    given.pop("Where", None)
+    where = given.pop("Where", {})
     return {
         "Id": status.id,
         "Name": status.fault.label,
         "Source": status.source,
         "Place": str(status.place),
+        **({"Where": where} if status.source == "added" else {}),
         "Kind": status.fault.kind,
         "State": status.state,
         "Seen": status.seen,

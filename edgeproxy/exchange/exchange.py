@@ -131,7 +131,7 @@ class Exchange(Tunnel):  # hot path
         self.note_fault(error.fault)
         if isinstance(error, UnreadableRequestError):
             self.verdict = error.verdict
-        self.answer_page(error.status, Outcome.BAD_REQUEST)
+        self.answer_page(error.status, Outcome.BAD_REQUEST, is_head=error.is_head)
 
     def on_client_lost(self) -> None:
         """The client has closed its connection."""
@@ -319,12 +319,16 @@ class Exchange(Tunnel):  # hot path
         """Ends with the error page of an outcome; only before a response head was passed on."""
         self.answer_page(STATUS[outcome], outcome)
 
-    def answer_page(self, status: int, outcome: Outcome) -> None:
-        """Ends with the page of a status; only before a response head was passed on."""
+    def answer_page(self, status: int, outcome: Outcome, *, is_head: bool = False) -> None:
+        """Ends with the page of a status; only before a response head was passed on.
+
+        `is_head` says that the request is a HEAD where there is no `head` that would.
+        """
         if self.phase is TargetPhase.DONE:
             return
         user_agent = self.head.fields.user_agent if self.head is not None else ""
-        self._answer(page(status, user_agent), outcome, keep=self.keeps_client and outcome not in CLOSES_CLIENT)
+        reply = page(status, user_agent)._replace(is_head=is_head)
+        self._answer(reply, outcome, keep=self.keeps_client and outcome not in CLOSES_CLIENT)
 
     def _answer(self, reply: Reply, outcome: Outcome, *, keep: bool) -> None:
         self.status = reply.status

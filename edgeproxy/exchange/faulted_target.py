@@ -231,6 +231,10 @@ class FaultedTarget:
         """As the connection."""
         return self._port is not None and self._port.is_stream
 
+    def leave(self) -> None:
+        """As the connection."""
+        self._finish(lambda port: cast("TargetStreamPort", port).leave())
+
     @property
     def scheme(self) -> str:
         """As the connection."""
@@ -275,9 +279,15 @@ class FaultedTarget:
             self._stream.open(block, data, is_complete=is_complete, is_head=is_head)
 
     def _close_before_send(self) -> None:
-        """The target has closed the connection, and nobody knew when the request was written to it."""
+        """The target has closed the connection, and nobody knew when the request was written to it.
+
+        Over HTTP/2 it does so while nobody uses it: a connection with other streams goes on until they have ended.
+        """
         assert self._port is not None
-        self._port.abort()
+        if self._port.is_stream:
+            self._stream.leave()
+        else:
+            self._port.abort()
         self._port = None
         if self._delay:
             self._injection.after(self._delay, lambda: self._lose(Outcome.TARGET_CLOSED))

@@ -9,9 +9,10 @@ that ends its response before the request has ended wants no more of it: its str
 9113 section 8.1). Trailers of a request go to such targets only; targets that speak HTTP/1.1 are told none, as from
 nginx.
 
-gRPC (user guide, load-balancer-target-groups): a request whose Content-Type begins with `application/grpc` may not go
-to an HTTP1 target group (`versions.py`), and gets the load balancer's errors as one header block that ends the stream,
-with the HTTP status and gRPC's beside it (observed for 502; the other rows of the table are nginx's template).
+gRPC (user guide, load-balancer-target-groups): a request whose Content-Type is `application/grpc`, with a message
+format or without, may not go to an HTTP1 target group (`versions.py`), and gets the load balancer's errors as one
+header block that ends the stream, with the HTTP status and gRPC's beside it (observed for 502; the other rows of the
+table are nginx's template).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, Final, cast
 from edgeproxy.exchange.exchange import Exchange
 from edgeproxy.exchange.forwarding import BodyMode, encode_response_head, remember_encoding, response_lines
 from edgeproxy.exchange.h2_forwarding import encode_request_block
-from edgeproxy.exchange.outcome import Outcome
+from edgeproxy.exchange.outcome import STATUS, Outcome
 from edgeproxy.exchange.phase import TargetPhase
 from edgeproxy.exchange.replies import reply_lines
 from edgeproxy.exchange.response_headers import OVER_HTTP2
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from edgeproxy.exchange.ports import StreamPort, TargetPort, TargetStreamPort
     from edgeproxy.exchange.replies import Reply
     from edgeproxy.exchange.versions import ProtocolVersion
+    from edgeproxy.protocol.h2_frames import H2StreamError
     from edgeproxy.protocol.message import RequestHead, ResponseHead
 
 FRAME_HEADER_SIZE: Final = 9
@@ -218,6 +220,20 @@ class H2Exchange(Exchange):  # hot path
 
     # ---- endings
 
+    def drop(self, error: H2StreamError | None) -> None:
+        """Ends a request whose stream is reset, and that nobody was told of: malformed, or else given up by the client.
+
+        That the load balancer logs these, and a malformed one as a 400, is unconfirmed.
+        """
+        self.outcome = Outcome.CLIENT_LEFT_SENDING
+        if error is not None:
+            self.note_fault(error.fault)
+            self.outcome = Outcome.BAD_REQUEST
+        if self.head is not None:
+            self.received_bytes = self.head.size
+        self.status = STATUS[self.outcome]
+        self._close()
+
     def _close(self) -> None:
         if self.is_grpc:
             self.context.ledger.count_grpc(self)
@@ -226,7 +242,7 @@ class H2Exchange(Exchange):  # hot path
     def _answer(self, reply: Reply, outcome: Outcome, *, keep: bool) -> None:
         self.status = reply.status
         self.outcome = outcome
-        is_head = self.head is not None and self.head.method == "HEAD"
+        is_head = reply.is_head or (self.head is not None and self.head.method == "HEAD")
         context = self.context
         grpc: list[str] = []
         if self.is_grpc and outcome not in _IN_HTTPS_OWN_WORDS:

@@ -23,7 +23,7 @@ class Outcome(enum.Enum):
 
     # The client's doing.
     BAD_REQUEST = "the request could not be read"
-    HOST_MISSING = "a request of HTTP/1.1 needs a Host header that is not empty"
+    HOST_MISSING = "a request of HTTP/1.1 or HTTP/2 needs a Host that is not empty"
     SEVERAL_HOSTS = "the request has more than one Host header"
     PATH_REFUSED = "the path climbs above the root or holds %00"
     DESYNC_BLOCKED = "the desync mitigation mode does not let the request pass"

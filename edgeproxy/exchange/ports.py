@@ -183,6 +183,9 @@ class TargetStreamPort(TargetPort, Protocol):
     def send_trailers(self, block: bytes) -> None:
         """Ends the request with trailers, encoded."""
 
+    def leave(self) -> None:
+        """Instead of `open`: closes the connection when its other streams have ended, and gives it no more."""
+
 
 class TargetDialer(Protocol):
     """Finds connections to targets."""

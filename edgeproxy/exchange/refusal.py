@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from edgeproxy.exchange.desync_mode import DesyncMode
     from edgeproxy.protocol.message import RequestHead
 
+_NAMES_A_HOST: Final = frozenset({"HTTP/1.1", "HTTP/2.0"})
+"""In HTTP/2 by :authority or by Host (RFC 9113 section 8.3.1); nginx answers with the same 400 there (unconfirmed)."""
+
 REFUSED_METHODS: Final = frozenset({"TRACE", "CONNECT"})
 
 
@@ -31,6 +34,6 @@ def refusal_of(head: RequestHead, *, allows_several_hosts: bool, desync_mode: De
     if fields.host_count > 1 and not allows_several_hosts:
         # Not documented without host preservation; nginx refuses (unconfirmed).
         return Outcome.SEVERAL_HOSTS
-    if head.version == "HTTP/1.1" and not fields.host:
+    if head.version in _NAMES_A_HOST and not fields.host:
         return Outcome.HOST_MISSING
     return None

@@ -92,12 +92,14 @@ class Reply(NamedTuple):
         content_type: The body's type; None without a body that has one.
         body: The body; an answer to HEAD only states its length.
         location: Where a redirect leads.
+        is_head: The body is not sent, only its length: the answer to a HEAD that could not be read.
     """
 
     status: int
     content_type: str | None
     body: bytes
     location: str | None = None
+    is_head: bool = False
 
 
 def page(status: int, user_agent: str) -> Reply:
@@ -118,7 +120,7 @@ def encode_reply(
     connection = "Connection: keep-alive" if keep_alive else "Connection: close"
     lines = reply_lines(reply, date=date, added=added, connection=connection)
     head = "\r\n".join([f"HTTP/1.1 {status_line(reply.status)}", *lines, "", ""]).encode("latin-1")
-    return head if is_head else head + reply.body
+    return head if is_head or reply.is_head else head + reply.body
 
 
 def reply_lines(

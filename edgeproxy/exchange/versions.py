@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 ProtocolVersion = Literal["HTTP1", "HTTP2", "GRPC"]
 
+_GRPC: Final = "application/grpc"
+_BEHIND_GRPC: Final = frozenset({"", "+", ";", " ", "\t"})
+"""The end, a message format, or a parameter."""
+
 
 class RequestKind(enum.Enum):
     """What a request is, as far as protocol versions are concerned."""
@@ -50,5 +54,11 @@ def kind_of(head: RequestHead) -> RequestKind:
 
 
 def is_grpc(content_types: Sequence[str]) -> bool:
-    """Whether a request's Content-Type says gRPC (what exactly the ALB looks at is unconfirmed)."""
-    return bool(content_types) and content_types[0].lower().startswith("application/grpc")
+    """Whether a request's Content-Type says gRPC (what exactly the ALB looks at is unconfirmed).
+
+    gRPC-Web, `application/grpc-web`, is another protocol: it is made for HTTP/1.1, and HTTP1 target groups serve it.
+    """
+    if not content_types:
+        return False
+    kind = content_types[0].lower()
+    return kind.startswith(_GRPC) and kind[len(_GRPC) : len(_GRPC) + 1] in _BEHIND_GRPC

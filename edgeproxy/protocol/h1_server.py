@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _CR: Final = 13
 _LF: Final = 10
+_HEAD: Final = b"HEAD "
 
 MAX_PIPELINED: Final = 64 * 1024
 """Bytes that may wait behind a request before the connection is told to stop reading."""
@@ -127,6 +128,11 @@ class H1ServerCodec:  # hot path
         """Everything is ignored: the client broke the protocol, or the connection is ending."""
         return self._on_bytes == self._ignore
 
+    @property
+    def has_begun_head_request(self) -> bool:
+        """Part of a request has come, and its method is HEAD."""
+        return self._buffer.startswith(_HEAD)
+
     # ---- what the connection does
 
     def feed(self, data: bytes) -> None:
@@ -161,24 +167,28 @@ class H1ServerCodec:  # hot path
     # ---- states
 
     def _read_head(self, data: bytes) -> None:
-        while True:
-            if self._buffer:
-                data = self._buffer + data
-                self._buffer = b""
-                if self._scanned and tolerant.find_head_end(data, self._scanned) < 0:
-                    # Straight on, because the other searches begin at the front again: a client may send byte by byte.
-                    self._take_unfinished_head(data)
+        try:
+            while True:
+                if self._buffer:
+                    data = self._buffer + data
+                    self._buffer = b""
+                    if self._scanned and tolerant.find_head_end(data, self._scanned) < 0:
+                        # Straight on: the other searches begin at the front again, and a client may send byte by byte.
+                        self._take_unfinished_head(data)
+                        return
+                if data[0] == _CR or data[0] == _LF:
+                    # RFC 9112 section 2.2: empty lines before a request line are ignored.
+                    data = data.lstrip(b"\r\n")
+                    if not data:
+                        return
+                data = self._take_head(data)
+                # A sink that answers at once has called next_request(); a loop keeps pipelined requests off the stack.
+                if not data or self._on_bytes != self._read_head:
+                    self._buffer += data
                     return
-            if data[0] == _CR or data[0] == _LF:
-                # RFC 9112 section 2.2: empty lines before a request line are ignored.
-                data = data.lstrip(b"\r\n")
-                if not data:
-                    return
-            data = self._take_head(data)
-            # A sink that answers at once has called next_request(); a loop here keeps pipelined requests off the stack.
-            if not data or self._on_bytes != self._read_head:
-                self._buffer += data
-                return
+        except ProtocolError as error:
+            error.is_head = data.startswith(_HEAD)
+            raise
 
     def _take_head(self, data: bytes) -> bytes:
         """Reads one head if it is complete; returns what is left to look at, or keeps it when more must come first."""

@@ -5,7 +5,8 @@ request, bytes of a body, bytes of a response) wipes the slate, so that only con
 their limit. There is no clock in here. AWS documents none of these limits; the real load balancer has its own.
 
 Attacks that end in one message have their limits where the message is read: header blocks and CONTINUATION in
-`h2_reader.py`, decoded headers in `h2_headers.py`. Streams at a time: `h2_server.py`.
+`h2_reader.py`, names that are repeated in `h2_hpack.py`, decoded headers in `h2_headers.py`. Streams at a time:
+`h2_server.py`.
 """
 
 from __future__ import annotations

@@ -256,9 +256,8 @@ class H2Connection(H2Output[SinkT]):  # hot path
         stream.held += size
         if not stream.is_remote_open:
             raise H2StreamError(ErrorCode.STREAM_CLOSED, "DATA behind the end of the stream")
-        if stream.window is None:
-            stream.window = ReceiveWindow(self._initial_window)
-        if not stream.window.take(size):
+        window = stream.window or self._begin_body(stream)
+        if not window.take(size):
             raise H2StreamError(ErrorCode.FLOW_CONTROL_ERROR, "DATA is larger than the stream's window")
         if stream.expected >= 0:
             stream.expected -= len(data)
@@ -282,6 +281,13 @@ class H2Connection(H2Output[SinkT]):  # hot path
             else:
                 self._on_message(held, b"", False)
                 self._on_body(stream, data, is_last)
+
+    def _begin_body(self, stream: Stream) -> ReceiveWindow:
+        # What is answered with an error has no head, and its body is dropped.
+        if stream.is_announced and stream.head is None:
+            raise H2StreamError(ErrorCode.PROTOCOL_ERROR, "DATA in front of the response's head")
+        stream.window = ReceiveWindow(self._initial_window)
+        return stream.window
 
     # ---- messages: a head waits for the body bytes that came with it, until anything else comes
 

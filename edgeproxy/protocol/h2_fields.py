@@ -66,6 +66,10 @@ def path_line(value: str) -> FieldLine:  # hot path
     return f":path: {value}", PSEUDO, ":path", value
 
 
+HEAD_LINE: Final = field_line(":method", "HEAD")
+"""Says that a request is one."""
+
+
 def fault_of(fields: list[FieldLine]) -> str:
     """What makes a list of fields malformed, for whoever reads the log."""
     for _, kind, name, value in fields:

@@ -23,6 +23,7 @@ from edgeproxy.protocol.desync import resembles_framing
 from edgeproxy.protocol.h2_fields import LENGTH, MALFORMED, PSEUDO, SPECIAL, FieldLine, fault_of
 from edgeproxy.protocol.h2_frames import ErrorCode, H2StreamError
 from edgeproxy.protocol.head_parser import parse_request_line
+from edgeproxy.protocol.judgement import UnreadableRequestError
 from edgeproxy.protocol.limits import MAX_REQUEST_HEAD, MAX_RESPONSE_HEAD
 
 if TYPE_CHECKING:
@@ -63,7 +64,11 @@ def request_head(block: HeaderBlock, memo: Memo[RequestFields], *, is_complete: 
             derived = block.derived = _interpret_request(block, memo, is_complete=is_complete)
             if block.shape is not None:
                 block.shape.derived = derived
-    head = parse_request_line(derived[0], derived[1], size)
+    try:
+        head = parse_request_line(derived[0], derived[1], size)
+    except UnreadableRequestError as error:
+        error.verdict = None
+        raise
     head.version = "HTTP/2.0"
     # Desync classification is about HTTP/1: here every length is the frames'.
     head.verdict = None

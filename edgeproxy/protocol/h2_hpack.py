@@ -40,6 +40,10 @@ MAX_KNOWN_LITERALS: Final = 256
 MAX_KNOWN_BLOCKS: Final = 16
 """What one connection remembers."""
 
+MAX_REPEATED_NAMES: Final = 64 * 1024
+"""Characters of names that the literals of one block take from the dynamic table. Each such literal is a few bytes that
+become a line of up to 4 KiB: a block of 96 KiB would unfold to 80 MB, and take 0.4 s. As long as all headers may be."""
+
 MAX_KNOWN_SIZE: Final = 512
 """How long a line, a literal or a block may be to be remembered."""
 
@@ -123,13 +127,14 @@ class HeaderDecoder:  # hot path
     blocks mean equal fields, so whole blocks, and those without their path, are remembered until it does.
     """
 
-    __slots__ = ("_blocks", "_capacity", "_dynamic", "_known", "_shapes", "_size")
+    __slots__ = ("_blocks", "_capacity", "_dynamic", "_known", "_repeated", "_shapes", "_size")
 
     def __init__(self) -> None:
         self._dynamic: list[FieldLine] = []
         self._size = 0
         self._capacity = DEFAULT_TABLE_SIZE
         self._known = _KnownLiterals()
+        self._repeated = 0
         self._blocks: dict[bytes, HeaderBlock] = {}
         self._shapes: dict[bytes, BlockShape] = {}
 
@@ -137,7 +142,8 @@ class HeaderDecoder:  # hot path
         """What a header block means.
 
         Raises:
-            H2ConnectionError: COMPRESSION_ERROR for everything that RFC 7541 forbids.
+            H2ConnectionError: COMPRESSION_ERROR for everything that RFC 7541 forbids, ENHANCE_YOUR_CALM for names that
+                are repeated too often.
         """
         known = self._blocks.get(block)
         if known is not None:
@@ -183,6 +189,7 @@ class HeaderDecoder:  # hot path
         kinds = 0
         is_stable = True
         dynamic = self._dynamic
+        self._repeated = 0
         position = self._resize(block) if block and block[0] & 0xE0 == 0x20 else 0
         end = len(block)
         while position < end:
@@ -216,8 +223,14 @@ class HeaderDecoder:  # hot path
         """A field whose value, and maybe name, stands in the block; and the position behind it."""
         if index == mask:
             index, position = _integer(block, position, mask)
-        if index:
-            name = (STATIC_TABLE[index] if index < _DYNAMIC else self._dynamic[_DYNAMIC - 1 - index])[2]
+        if index >= _DYNAMIC:
+            name = self._dynamic[_DYNAMIC - 1 - index][2]
+            self._repeated += len(name)
+            if self._repeated > MAX_REPEATED_NAMES:
+                fault = f"a header block repeats more than {MAX_REPEATED_NAMES} characters of names"
+                raise H2ConnectionError(ErrorCode.ENHANCE_YOUR_CALM, fault)
+        elif index:
+            name = STATIC_TABLE[index][2]
         else:
             raw, is_coded, position = _string(block, position)
             name = decode_huffman(raw) if is_coded else raw.decode("latin-1")

@@ -7,8 +7,9 @@ frames of up to 16,777,215, then the connection's window. Nothing about extended
 refused because only servers may. Upgrading from HTTP/1.1 is not offered anywhere.
 
 A request is announced when its head and what came along are read: a body that follows in the same bytes is told in the
-same call. A malformed request ends its stream with PROTOCOL_ERROR and nobody hears of it; a request that is to be
-refused with a status (headers too long, say) is handed on as an error, to be answered on its stream.
+same call. A malformed request ends its stream with PROTOCOL_ERROR, and the sink hears of it as something for the log; a
+request that is to be refused with a status (headers too long, say) is handed on as an error, to be answered on its
+stream.
 
 A response that ends before its request has ended is followed by RST_STREAM with NO_ERROR: the rest of the request is
 not wanted (RFC 9113 section 8.1).
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from edgeproxy.errors import ProtocolError
 from edgeproxy.protocol.h2_connection import H2Connection
+from edgeproxy.protocol.h2_fields import HEAD_LINE
 from edgeproxy.protocol.h2_frames import (
     LARGEST_MAX_FRAME_SIZE,
     PREFACE,
@@ -73,6 +75,15 @@ class H2RequestSink(StreamSink, Protocol):
 
     def on_request_error(self, stream_id: int, error: ProtocolError) -> None:
         """A request that is to be answered with an error: there is no head, and no body will be told."""
+
+    def on_request_dropped(self, stream_id: int, head: RequestHead | None, error: H2StreamError | None) -> None:
+        """A request of which nothing else is told, because its stream is reset.
+
+        Args:
+            stream_id: The stream, which is closed.
+            head: The request, where that much of it could be read.
+            error: How it is malformed; None where the client gave it up.
+        """
 
 
 def _trailers(stream: Stream, block: HeaderBlock, *, is_last: bool) -> list[str]:
@@ -154,6 +165,7 @@ class H2ServerCodec(H2Connection[H2RequestSink]):  # hot path
             self._break(stream, broken)
             return
         except ProtocolError as error:
+            error.is_head = HEAD_LINE in block.fields
             self._sink.on_request_error(stream_id, error)
             return
         self._count()
@@ -218,10 +230,17 @@ class H2ServerCodec(H2Connection[H2RequestSink]):  # hot path
     def _break(self, stream: Stream, error: H2StreamError) -> None:
         self._count_early_end(stream)
         super()._break(stream, error)
+        self._tell_dropped(stream, error)
 
     def _on_reset(self, stream: Stream, code: int) -> None:
         self._count_early_end(stream)
         super()._on_reset(stream, code)
+        self._tell_dropped(stream, None)
+
+    def _tell_dropped(self, stream: Stream, error: H2StreamError | None) -> None:
+        """Tells of a request that nothing was told of, unless its refusal was."""
+        if not stream.is_announced and not stream.has_sent_head:
+            self._sink.on_request_dropped(stream.id, stream.head, error)
 
     def _count_early_end(self, stream: Stream) -> None:
         if not stream.has_sent_head:

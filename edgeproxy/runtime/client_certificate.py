@@ -74,10 +74,7 @@ class ClientCertificate:
     @cached_property
     def _parsed(self) -> x509.Certificate | None:
         """The leaf; None if it is damaged in a way that OpenSSL does not mind."""
-        try:
-            return x509.load_der_x509_certificate(self.chain[0])
-        except ValueError:
-            return None
+        return parsed(self.chain[0])
 
     @cached_property
     def pem_chain(self) -> str:
@@ -114,6 +111,14 @@ class ClientCertificate:
 
     def __repr__(self) -> str:
         return f"<ClientCertificate {self.subject} +{len(self.chain) - 1}>"
+
+
+def parsed(der: bytes) -> x509.Certificate | None:
+    """A certificate; None if it cannot be read, which OpenSSL is less strict about."""
+    try:
+        return x509.load_der_x509_certificate(der)
+    except (ValueError, x509.InvalidVersion):
+        return None
 
 
 def encoded_pem(der: bytes) -> str:

@@ -282,8 +282,10 @@ class ClientConnection(ClientFacts, asyncio.Protocol):  # hot path
             self._close()
         else:
             # Part of a request came and then nothing (user guide, load-balancer-troubleshooting, HTTP 408).
+            error = ProtocolError(408, "the request did not arrive in time")
+            error.is_head = self._codec.has_begun_head_request
             self._codec.stop()
-            self.on_request_error(ProtocolError(408, "the request did not arrive in time"))
+            self.on_request_error(error)
 
     def drain(self) -> None:
         """Closes if nothing is under way but delivery; otherwise the response that is under way ends the connection."""

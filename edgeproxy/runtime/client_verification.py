@@ -17,9 +17,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from cryptography import x509
 from OpenSSL import crypto
 
+from edgeproxy.runtime.client_certificate import parsed
 from edgeproxy.runtime.trust_store import unsupported_kind
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ MAX_CHAIN: Final = 4
 """Certificates that a client may present, its own included."""
 MAX_MESSAGE: Final = 64 * 1024
 """Bytes of a TLS message, here those with the client's chain."""
+
+_TOO_LARGE: Final = "excessive message size"
 
 UNMAPPED: Final = "UnmappedConnectionError"
 """Every failure that is not about a certificate."""
@@ -110,14 +112,19 @@ class ClientVerification:
             self.code = "ClientCertMaxSizeExceeded"
         return self.code
 
+    def on_error(self, reason: str) -> None:
+        """OpenSSL has ended the handshake behind the hello; `reason` is in its words."""
+        if self.code is None and reason == _TOO_LARGE:
+            # It takes 100 KB; what lies between has come whole and is refused in the end.
+            self.code = "ClientCertMaxSizeExceeded"
+
     def _is_forgiven(self, problem: int, depth: int) -> bool:
         is_expired_leaf = problem == _EXPIRED and depth == 0
         return problem in _WITHOUT_CONSEQUENCE or (is_expired_leaf and self._ignores_expiry)
 
 
 def _kind_problem(leaf: bytes) -> str | None:
-    try:
-        problem = unsupported_kind(x509.load_der_x509_certificate(leaf))
-    except ValueError:
+    certificate = parsed(leaf)
+    if certificate is None:
         return "ClientCertInvalid"
-    return None if problem is None else "ClientCertTypeUnsupported"
+    return None if unsupported_kind(certificate) is None else "ClientCertTypeUnsupported"

@@ -32,7 +32,7 @@ from edgeproxy.runtime.h2_progress import SendProgress
 
 if TYPE_CHECKING:
     from edgeproxy.errors import ProtocolError
-    from edgeproxy.protocol.h2_frames import H2ConnectionError
+    from edgeproxy.protocol.h2_frames import H2ConnectionError, H2StreamError
     from edgeproxy.protocol.memo import Memo
     from edgeproxy.protocol.message import RequestFields, RequestHead
     from edgeproxy.runtime.listener import ListenerSocket
@@ -182,6 +182,14 @@ class H2ClientConnection(ClientFacts, asyncio.Protocol):  # hot path
         stream = self._open(stream_id, None)
         assert stream.exchange is not None
         stream.exchange.refuse(error)
+
+    def on_request_dropped(self, stream_id: int, head: RequestHead | None, error: H2StreamError | None) -> None:
+        """A request that is over before anybody heard of it: there is a line in the log, and no answer."""
+        now = self.last_activity = self._now()
+        if head is not None:
+            head.source_ip = self.source_ip
+        stream = ClientStream(self, self._codec, stream_id, now)
+        H2Exchange(stream, self._listener.context, head, now).drop(error)
 
     def on_stream_reset(self, stream_id: int, code: int) -> None:
         """The client does not want the response any more."""

@@ -134,6 +134,11 @@ class TargetStream:  # hot path
 
     # ---- the end
 
+    def leave(self) -> None:
+        """Instead of `open`: closes the connection when its other streams have ended, and gives it no more."""
+        self.exchange = None
+        self._connection.close()
+
     def release(self) -> None:
         """The exchange is over; a target that has answered without reading everything gets no more."""
         self.abort()

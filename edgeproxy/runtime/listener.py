@@ -229,9 +229,9 @@ class ListenerSocket:
         if handshake.reason:
             _log_refusal(f"{self.protocol}:{self.port}", handshake)
 
-    def plain_http_answer(self) -> bytes:
+    def plain_http_answer(self, data: bytes) -> bytes:
         """What clients get that speak plain HTTP where TLS is expected."""
-        return refusal(self.context)
+        return refusal(self.context, data)
 
     def on_closed(self, connection: ClientConnection | H2ClientConnection) -> None:
         """A client connection is gone."""

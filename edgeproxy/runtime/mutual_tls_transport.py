@@ -70,6 +70,11 @@ class ClientTls:
         """The handshake is over: why the connection is cut nevertheless, or None."""
         return None if self.verification is None else self.verification.on_finished(self._chain())
 
+    def on_error(self, reason: str) -> None:
+        """OpenSSL has ended the handshake; `reason` is in its words."""
+        if self.verification is not None and self.presented is not None:
+            self.verification.on_error(reason)
+
     @property
     def facts(self) -> TlsFacts:
         """What is known by now."""
@@ -151,7 +156,7 @@ class MutualTlsTransport(asyncio.Transport, asyncio.Protocol):
             self._has_spoken = True
             if is_plain_http(data):
                 self._fail(REASON)
-                self._tcp.write(self._listener.plain_http_answer())
+                self._tcp.write(self._listener.plain_http_answer(data))
                 self._end_after_alert()
                 return
         self._tls.connection.bio_write(data)
@@ -202,7 +207,9 @@ class MutualTlsTransport(asyncio.Transport, asyncio.Protocol):
             return
         except SSL.Error as error:
             self._flush()
-            self._fail(_words(error))
+            reason = _words(error)
+            self._tls.on_error(reason)
+            self._fail(reason)
             self._end_after_alert()
             return
         code = self._tls.on_finished()

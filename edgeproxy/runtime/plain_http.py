@@ -21,7 +21,7 @@ def is_plain_http(data: bytes) -> bool:
     return data[:1].isalpha()
 
 
-def refusal(context: ExchangeContext) -> bytes:
-    """The whole answer; the connection closes behind it."""
-    page, date = replies.page(400, ""), context.clock.http_date()
+def refusal(context: ExchangeContext, data: bytes) -> bytes:
+    """The whole answer to what begins with these bytes; the connection closes behind it."""
+    page, date = replies.page(400, "")._replace(is_head=data.startswith(b"HEAD ")), context.clock.http_date()
     return replies.encode_reply(page, date=date, keep_alive=False, added=context.response_headers)

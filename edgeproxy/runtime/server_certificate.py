@@ -135,11 +135,15 @@ def _best(candidates: list[ServerCertificate], now: datetime) -> tuple[ServerCer
 
 def _read_leaf(path: Path) -> x509.Certificate:
     try:
-        return x509.load_pem_x509_certificates(_read(path, "CertificateArn"))[0]
-    except ValueError as error:
+        leaf = x509.load_pem_x509_certificates(_read(path, "CertificateArn"))[0]
+        # Both are read when they are first asked for.
+        leaf.public_key()
+        leaf.extensions  # noqa: B018
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension) as error:
         raise ConfigError(
             "CertificateArn", str(path), f"No readable PEM certificate in '{path}': {_first_line(error)}"
         ) from error
+    return leaf
 
 
 def _read_key(path: Path, field: str) -> Any:

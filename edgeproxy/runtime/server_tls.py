@@ -60,8 +60,8 @@ class Accepts(Protocol):
     def on_handshake_failed(self, handshake: Handshake) -> None:
         """One came to nothing."""
 
-    def plain_http_answer(self) -> bytes:
-        """What clients get that speak no TLS."""
+    def plain_http_answer(self, data: bytes) -> bytes:
+        """What clients get that speak no TLS; `data` is what came first."""
 
 
 class ServerTls(Protocol):

@@ -79,7 +79,7 @@ class TlsAccept(asyncio.Protocol):  # hot path: once a connection
         """The first bytes; the TLS layer gets the others without a detour."""
         assert self._transport is not None
         if is_plain_http(data):
-            self._refuse(self._transport)
+            self._refuse(self._transport, data)
             return
         layer = self._layer
         self._transport.set_protocol(layer)
@@ -100,10 +100,10 @@ class TlsAccept(asyncio.Protocol):  # hot path: once a connection
         """TCP is gone before the client said anything."""
         self._layer.connection_lost(exc)
 
-    def _refuse(self, transport: asyncio.Transport) -> None:
+    def _refuse(self, transport: asyncio.Transport, data: bytes) -> None:
         self.reason = REASON
         self.client = address_of(transport, "peername")
-        transport.write(self._listener.plain_http_answer())
+        transport.write(self._listener.plain_http_answer(data))
         transport.close()
 
     def abort(self) -> None:

@@ -35,6 +35,7 @@ MAX_REVOKED_ENTRIES: Final = 500_000
 """In all lists of a trust store; AWS raises it on request."""
 
 _CERTIFICATE: Final = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+_REVOCATION_LIST: Final = re.compile(rb"-----BEGIN X509 CRL-----.+?-----END X509 CRL-----", re.DOTALL)
 _CURVES: Final = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 _HASHES: Final = ("sha256", "sha384", "sha512")
 
@@ -99,7 +100,7 @@ def read_trust_store(files: TrustStoreFiles, *, advertises_names: bool = False) 
         raise _invalid(
             f"The subject names of the bundle have {size} bytes; {MAX_NAMES_SIZE} can be advertised to clients."
         )
-    lists = [_read_revocations(index, path) for index, path in enumerate(files.revocations)]
+    lists = [each for index, path in enumerate(files.revocations) for each in _read_revocations(index, path)]
     entries = sum(len(each) for each in lists)
     if entries > MAX_REVOKED_ENTRIES:
         raise ConfigError(
@@ -135,16 +136,24 @@ def unsupported_kind(certificate: x509.Certificate) -> str | None:
 
 
 def _read_bundle(path: Path) -> Iterator[x509.Certificate]:
-    blocks = _CERTIFICATE.findall(_read(path, "CaCertificatesBundle", "CaCertificatesBundleNotFound"))
+    content = _read(path, "CaCertificatesBundle", "CaCertificatesBundleNotFound")
+    blocks = _CERTIFICATE.findall(content)
     if not blocks:
         raise _invalid(f"'{path}' holds no PEM certificate.", path)
+    stray = _stray_line(content)
+    if stray:
+        raise _invalid(
+            f"Line {stray} of '{path}' does not belong into a bundle, which holds PEM certificates and comments: lines "
+            "that begin with # and have no hyphen.",
+            path,
+        )
     for number, block in enumerate(blocks, 1):
         which = f"Certificate {number} in '{path}'"
         if len(block) > MAX_CERTIFICATE_SIZE:
             raise _invalid(f"{which} has {len(block)} bytes; a CA certificate can have {MAX_CERTIFICATE_SIZE}.", path)
         try:
             certificate = x509.load_pem_x509_certificate(block)
-        except ValueError as error:
+        except (ValueError, x509.InvalidVersion) as error:
             raise _invalid(f"{which} cannot be read: {_first_line(error)}", path) from error
         problem = unsupported_kind(certificate) or _not_an_authority(certificate)
         if problem is not None:
@@ -152,25 +161,35 @@ def _read_bundle(path: Path) -> Iterator[x509.Certificate]:
         yield certificate
 
 
+def _stray_line(content: bytes) -> int:
+    """The number of the first line that is neither part of a certificate nor a comment; 0 if there is none."""
+    outside = _CERTIFICATE.sub(lambda block: b"#" + b"\n#" * block[0].count(b"\n"), content)
+    for number, line in enumerate(outside.splitlines(), 1):
+        if not line.startswith(b"#") or b"-" in line:
+            return number
+    return 0
+
+
 def _not_an_authority(certificate: x509.Certificate) -> str | None:
     try:
         constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
     except x509.ExtensionNotFound:
         return "is not the certificate of an authority: it has no basic constraints"
-    except ValueError as error:
+    except (ValueError, x509.DuplicateExtension) as error:
         return f"has extensions that cannot be read: {_first_line(error).removesuffix('.')}"
     return None if constraints.ca else "is not the certificate of an authority: its basic constraints deny it"
 
 
-def _read_revocations(index: int, path: Path) -> x509.CertificateRevocationList:
+def _read_revocations(index: int, path: Path) -> list[x509.CertificateRevocationList]:
     field = f"Revocations[{index}]"
     content = _read(path, field, "RevocationContentNotFound")
     if len(content) > MAX_REVOCATION_FILE_SIZE:
         reason = f"'{path}' has {len(content)} bytes; a revocation list can have {MAX_REVOCATION_FILE_SIZE}."
         raise ConfigError(field, str(path), reason, code="InvalidRevocationContent")
-    is_pem = b"-----BEGIN X509 CRL-----" in content
+    blocks = _REVOCATION_LIST.findall(content)
     try:
-        return x509.load_pem_x509_crl(content) if is_pem else x509.load_der_x509_crl(content)
+        # All of them: whoever is revoked in a list that is passed over would be let in.
+        return [x509.load_pem_x509_crl(block) for block in blocks] or [x509.load_der_x509_crl(content)]
     except ValueError as error:
         reason = f"'{path}' holds no readable revocation list: {_first_line(error)}"
         raise ConfigError(field, str(path), reason, code="InvalidRevocationContent") from error

@@ -13,7 +13,8 @@ The load balancer runs on an event loop of its own, in a thread. So a blocking c
 not lock itself up, any event loop of the test's will do, and the load balancer's time can be moved (`Alb.advance`).
 
     alb.py             Alb: start it, change it, ask it
-    recorded.py        the requests that came, and `expect`; sent.py: their heads as targets got them
+    recorded.py        the requests that came; sent.py: their heads as targets got them
+    expectation.py     which of them `expect` means, and what it says
     configuration.py   what a test may give as configuration
     clients.py         clients that trust it and find it under any name
     targets/           apps as targets, and scripted ones that misbehave

@@ -60,13 +60,22 @@ def target_of(what: TargetLike) -> Target:
     return Target(id=_reachable(getattr(what, "host", LOOPBACK)), port=found)
 
 
+def label_of(target: Target) -> str:
+    """`ID:PORT`, or `ID` of one that has its target group's port."""
+    return target.id if target.port is None else f"{target.id}:{target.port}"
+
+
 def _from_text(text: str) -> Target:
     if text.isdigit():
         return Target(id=LOOPBACK, port=int(text))
-    parts = urlsplit(text if "://" in text else f"//{text}")
+    try:
+        parts = urlsplit(text if "://" in text else f"//{text}")
+        port = parts.port
+    except ValueError:
+        port, parts = None, urlsplit("")
     if not parts.hostname:
         raise ValueError(f"'{text}' is not a target: it must be HOST:PORT or a URL.")
-    return Target(id=_reachable(parts.hostname), port=parts.port or (443 if parts.scheme == "https" else 80))
+    return Target(id=_reachable(parts.hostname), port=port or (443 if parts.scheme == "https" else 80))
 
 
 def _reachable(host: Any) -> str:

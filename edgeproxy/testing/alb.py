@@ -13,6 +13,7 @@ it blocks.
 from __future__ import annotations
 
 import functools
+import math
 import os
 from typing import TYPE_CHECKING, Self
 
@@ -73,7 +74,13 @@ class Alb(Asking, Lifetime):
             health_path: For the target group `app`, when there is no configuration.
             health_codes: The answers that are healthy there, such as `200-399`.
             fault_header: Responses say with X-Edgeproxy-Fault which faults on purpose took the request.
+
+        Raises:
+            ValueError: Time cannot run at this scale.
+            EdgeProxyError: The configuration is not valid.
         """
+        if not 0 < time_scale < math.inf:
+            raise ValueError(f"The time scale {time_scale} must be a number above 0.")
         self._is_default = configuration is None
         self._default = functools.partial(config.default_topology, health_path=health_path, health_codes=health_codes)
         self._initial, self._folder = config.topology_of(configuration)
@@ -231,7 +238,7 @@ class Alb(Asking, Lifetime):
             TimeoutError: They are not within so many real seconds; the message says what is wrong with which.
         """
         thread, proxying = self._running()
-        return waited(thread.start(proxying.wait_healthy(group, within)))
+        return waited(thread.start(proxying.wait_healthy(group, within)), "wait_healthy()")
 
     def advance(self, seconds: float) -> Awaitable[None]:
         """So many seconds of the load balancer's time pass now, with all that is due in them.
@@ -239,9 +246,14 @@ class Alb(Asking, Lifetime):
         Idle timeouts, health checks, slow start, deregistration delays, connect timeouts, cookie expiry, dates and log
         lines follow. The kernel, the targets, the clients and the validity of certificates do not. To be awaited in an
         asynchronous test; blocks in a plain one.
+
+        Raises:
+            ValueError: Time does not go back.
         """
+        if not 0 <= seconds < math.inf:
+            raise ValueError(f"Time cannot be moved by {seconds} seconds: it must be a number, 0 or more.")
         thread, proxying = self._running()
-        return waited(thread.start(proxying.skipping.skip(seconds * self.time_scale)))
+        return waited(thread.start(proxying.skipping.skip(seconds * self.time_scale)), "advance()")
 
     def _running(self) -> tuple[LoopThread, Proxying]:
         if self._thread is None or self._proxying is None:

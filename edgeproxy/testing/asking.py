@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from edgeproxy.testing.changing import Changing
+from edgeproxy.testing.expectation import failure, matching
 from edgeproxy.testing.proxying import KEY
-from edgeproxy.testing.recorded import RecordedRequest, failure, matching
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from edgeproxy.control.explanation import Explanation
+    from edgeproxy.testing.recorded import RecordedRequest
+
+
+_ADDED: Final = ("added", "active")
 
 
 class TargetState(NamedTuple):
@@ -98,7 +102,8 @@ class Asking(Changing):
         Args:
             times: How many exactly; at least one where it is left out.
             wanted: Attributes of a `RecordedRequest`; `path`, `host`, `target` and `target_group` may hold `*` and `?`,
-                `headers` and `target_headers` take a dict of what has to be among them.
+                `target` takes whatever can be registered as well, `headers` and `target_headers` take a dict of what
+                has to be among them.
 
         Raises:
             AssertionError: They did not; the message shows the requests that came.
@@ -106,7 +111,7 @@ class Asking(Changing):
         came = self.requests
         found = matching(came, wanted)
         if (len(found) != times) if times is not None else not found:
-            raise AssertionError(failure(came, wanted, len(found), times))
+            raise AssertionError(failure(came, wanted, times, forgotten=self._running()[1].recorder.missed))
         return found
 
     def explain(
@@ -117,7 +122,8 @@ class Asking(Changing):
         Raises:
             ValueError: No listener would take it.
         """
-        from edgeproxy.control.explain_view import find_listener, lines_of, no_listener  # noqa: PLC0415 - few ask
+        from edgeproxy.control.explain_faults import AddedFault  # noqa: PLC0415 - few ask
+        from edgeproxy.control.explain_view import find_listener, lines_of, no_listener  # noqa: PLC0415
         from edgeproxy.control.explanation import explain  # noqa: PLC0415
         from edgeproxy.control.question import Question  # noqa: PLC0415
 
@@ -127,8 +133,11 @@ class Asking(Changing):
         found = find_listener(topology, asked)
         if found is None:
             raise ValueError(no_listener(topology, asked))
-        now = self._running()[1].wall()
-        explanation = explain(topology, *found, asked, key=KEY, base_dir=self._files.folder, now=now)
+        thread, proxying = self._running()
+        faults = thread.call(proxying.proxy.faults.list)
+        added = [AddedFault(each.place, each.fault) for each in faults if (each.source, each.state) == _ADDED]
+        now, folder = proxying.wall(), self._files.folder
+        explanation = explain(topology, *found, asked, key=KEY, base_dir=folder, now=now, added=added)
         return Explained(explanation, list(lines_of(explanation)))
 
     def _declared(self, url: str) -> str:

@@ -10,8 +10,8 @@ from edgeproxy.model.fault import Fault, FaultWhere
 from edgeproxy.model.rule import Rule
 from edgeproxy.testing import configuration as config
 from edgeproxy.testing import rule_making
-from edgeproxy.testing.addresses import StartsAndStops, TargetLike, target_of
-from edgeproxy.testing.placed_fault import PlacedFault
+from edgeproxy.testing.addresses import StartsAndStops, TargetLike, label_of, target_of
+from edgeproxy.testing.placed_fault import PlacedFault, fault_keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -129,6 +129,10 @@ class Changing(ABC):
 
         Returns:
             The priority.
+
+        Raises:
+            TypeError: There is no such condition.
+            EdgeProxyError: AWS would refuse the rule.
         """
         topology = self.topology
         listener = config.listener_of(topology, port)
@@ -141,7 +145,7 @@ class Changing(ABC):
             wanted.append(rule_making.redirect(redirect))
         settings = {
             "Priority": priority or rule_making.next_priority(listener),
-            "Conditions": [*conditions, *rule_making.conditions_of(**simple)],
+            "Conditions": [*conditions, *rule_making.conditions_of(**rule_making.checked(simple))],
             "Actions": wanted,
             "Transforms": list(transforms),
         }
@@ -175,7 +179,7 @@ class Changing(ABC):
             rule: Requests that this rule of it answers: a priority, or `default`; the HTTPS listener's where none is
                 named.
             group: Requests that go to this target group.
-            target: Requests that go to this target, of the first target group where none is named.
+            target: Requests that go to this target, of the first target group that has it where none is named.
             marks: The targets there are in this state, whatever their health checks say.
             what: The fields of `edgeproxy.model.fault.Fault`: `delay`, `jitter`, `bandwidth`, `status`, `reset`,
                 `after`, `truncate`, `close_before_send`, `idle_timeout`; `percentage`, `count`, `lasting`, `seed`,
@@ -187,16 +191,10 @@ class Changing(ABC):
         topology = self.topology
         if rule is not None and listener is None:
             listener = config.listener_of(topology, None).port
-        if (target is not None or marks is not None) and group is None:
-            group = topology.target_groups[0].name
-        where = FaultWhere(
-            listener=listener, rule=rule, target_group=group, target=None if target is None else _label(target)
-        )
-        wanted = Fault(where=where, target=marks, **what)
+        label = None if target is None else label_of(target_of(target))
+        if (label is not None or marks is not None) and group is None:
+            group = config.group_with(topology, label).name
+        where = FaultWhere(listener=listener, rule=rule, target_group=group, target=label)
+        wanted = Fault(where=where, target=marks, **fault_keys(what))
         thread, proxying = self._running()
         return PlacedFault(thread, proxying, thread.call(lambda: proxying.proxy.faults.add(wanted)))
-
-
-def _label(what: TargetLike) -> str:
-    target = target_of(what)
-    return target.id if target.port is None else f"{target.id}:{target.port}"

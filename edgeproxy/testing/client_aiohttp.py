@@ -9,6 +9,8 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 if TYPE_CHECKING:
+    import ssl
+
     from edgeproxy.testing.alb import Alb
 
 
@@ -34,7 +36,7 @@ class _Resolver(AbstractResolver):
         await self._others.close()
 
 
-def session(alb: Alb, **options: Any) -> aiohttp.ClientSession:
+def session(alb: Alb, context: ssl.SSLContext, **options: Any) -> aiohttp.ClientSession:
     """A session whose connections lead to the load balancer."""
-    connector = aiohttp.TCPConnector(ssl=alb.ssl_context, resolver=_Resolver(alb), use_dns_cache=False)
+    connector = aiohttp.TCPConnector(ssl=context, resolver=_Resolver(alb), use_dns_cache=False)
     return aiohttp.ClientSession(connector=connector, **options)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator
 
     from edgeproxy.testing.alb import Alb
@@ -16,8 +17,8 @@ _PORTS: Final = {"http": 80, "https": 443}
 
 
 class _Transport(httpx.HTTPTransport):
-    def __init__(self, alb: Alb, **options: Any) -> None:
-        super().__init__(verify=alb.ssl_context, **options)
+    def __init__(self, alb: Alb, context: ssl.SSLContext, **options: Any) -> None:
+        super().__init__(verify=context, **options)
         self._alb = alb
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -26,8 +27,8 @@ class _Transport(httpx.HTTPTransport):
 
 
 class _AsyncTransport(httpx.AsyncHTTPTransport):
-    def __init__(self, alb: Alb, **options: Any) -> None:
-        super().__init__(verify=alb.ssl_context, **options)
+    def __init__(self, alb: Alb, context: ssl.SSLContext, **options: Any) -> None:
+        super().__init__(verify=context, **options)
         self._alb = alb
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -35,14 +36,18 @@ class _AsyncTransport(httpx.AsyncHTTPTransport):
             return await super().handle_async_request(request)
 
 
-def client(alb: Alb, *, http1: bool = True, http2: bool = False, **options: Any) -> httpx.Client:
+def client(
+    alb: Alb, context: ssl.SSLContext, *, http1: bool = True, http2: bool = False, **options: Any
+) -> httpx.Client:
     """A client whose connections lead to the load balancer."""
-    return httpx.Client(transport=_Transport(alb, http1=http1, http2=http2), **options)
+    return httpx.Client(transport=_Transport(alb, context, http1=http1, http2=http2), **options)
 
 
-def async_client(alb: Alb, *, http1: bool = True, http2: bool = False, **options: Any) -> httpx.AsyncClient:
+def async_client(
+    alb: Alb, context: ssl.SSLContext, *, http1: bool = True, http2: bool = False, **options: Any
+) -> httpx.AsyncClient:
     """The same, asynchronous."""
-    return httpx.AsyncClient(transport=_AsyncTransport(alb, http1=http1, http2=http2), **options)
+    return httpx.AsyncClient(transport=_AsyncTransport(alb, context, http1=http1, http2=http2), **options)
 
 
 @contextlib.contextmanager

@@ -11,33 +11,36 @@ from urllib3.util.connection import create_connection
 
 if TYPE_CHECKING:
     import socket
+    import ssl
 
     import requests
 
     from edgeproxy.testing.alb import Alb
 
 
-def pool_manager(alb: Alb, **options: Any) -> urllib3.PoolManager:
+def pool_manager(alb: Alb, context: ssl.SSLContext, **options: Any) -> urllib3.PoolManager:
     """A pool manager whose connections lead to the load balancer."""
-    manager = urllib3.PoolManager(**{"ssl_context": alb.ssl_context, "retries": False, **options})
+    manager = urllib3.PoolManager(**{"ssl_context": context, "retries": False, **options})
     manager.pool_classes_by_scheme = _pool_classes(alb)
     return manager
 
 
-def requests_session(alb: Alb) -> requests.Session:
+def requests_session(alb: Alb, context: ssl.SSLContext) -> requests.Session:
     """A session whose connections lead to the load balancer."""
     import requests  # noqa: PLC0415 - urllib3 is used without it as well
     from requests.adapters import HTTPAdapter  # noqa: PLC0415
 
     class Adapter(HTTPAdapter):
         def init_poolmanager(self, *args: Any, **options: Any) -> Any:
-            super().init_poolmanager(*args, **options, ssl_context=alb.ssl_context)
+            super().init_poolmanager(*args, **options, ssl_context=context)
             self.poolmanager.pool_classes_by_scheme = _pool_classes(alb)
 
         def build_connection_pool_key_attributes(self, *args: Any, **options: Any) -> Any:
             host, pool = super().build_connection_pool_key_attributes(*args, **options)
-            # The context knows whom to trust; requests would have it trust everybody else as well.
+            # The context knows whom to trust and what to show; requests would have it trust everybody else as well, and
+            # with `verify=False` change a context that others use.
             pool.pop("ca_certs", None)
+            pool.pop("cert_reqs", None)  # type: ignore[misc]  # its types know nothing of leaving it out
             return host, pool
 
         def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:

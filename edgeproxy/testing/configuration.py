@@ -159,8 +159,17 @@ def _group(topology: Topology, name: str | None) -> TargetGroup:
     if name is not None:
         return topology.target_group(name)
     if not topology.target_groups:
-        raise ConfigError("TargetGroups", None, "There is no target group to register a target with")
+        raise ConfigError("TargetGroups", None, "There is no target group for it")
     return topology.target_groups[0]
+
+
+def group_with(topology: Topology, label: str | None) -> TargetGroup:
+    """The first target group that has this target, `ID:PORT` or `ID`; the first of all where none has."""
+    for group in topology.target_groups:
+        for target in group.targets:
+            if label in (target.id, f"{target.id}:{group.port_of(target)}"):
+                return group
+    return _group(topology, None)
 
 
 def _with_group(topology: Topology, group: TargetGroup) -> Topology:

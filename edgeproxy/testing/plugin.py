@@ -12,8 +12,8 @@ Overridable, in a test module or a conftest.py:
     alb_ssl_context   what clients speak TLS with; None for a context that trusts `alb_ca`
     alb_time_scale    every duration times this
 
-These have the session's scope, so that `session_alb` can use them; an override with a narrower scope serves `alb`
-and `make_alb`. `alb_ca` is the throw-away CA, for client certificates.
+`session_alb` is another one from the first test on for which one of these gives something else: a module's override
+holds in that module. `alb_ca` is the throw-away CA, for client certificates.
 
 This file is imported wherever edgeproxy is installed, so it imports nothing but pytest before a fixture is asked for.
 """
@@ -103,25 +103,54 @@ def alb(make_alb: MakeAlb, alb_config: Configuration, alb_targets: Iterable[Targ
     return make_alb(alb_config, targets=alb_targets)
 
 
+class _SessionAlb:
+    """The load balancer of a session: another one where a module overrides what it is made of."""
+
+    def __init__(self) -> None:
+        self._made_of: dict[str, Any] | None = None
+        self._alb: Alb | None = None
+
+    def made_of(self, **settings: Any) -> Alb:
+        """The running one, reset, if it was made of the same; else a new one in its place."""
+        if self._alb is not None and self._made_of == settings:
+            self._alb.reset()
+            return self._alb
+        self.stop()
+        self._alb = _started(**settings)
+        self._made_of = settings
+        return self._alb
+
+    def stop(self) -> None:
+        """Ends it."""
+        made, self._alb = self._alb, None
+        if made is not None:
+            made.stop()
+
+
 @pytest.fixture(scope="session")
-def _session_alb(
-    alb_config: Configuration,
-    alb_targets: Iterable[TargetLike],
-    alb_names: Sequence[str],
-    alb_ssl_context: ssl.SSLContext | None,
-    alb_time_scale: float,
-) -> Iterator[Alb]:
-    usual = {"names": alb_names, "ssl_context": alb_ssl_context, "time_scale": alb_time_scale}
-    made = _started(alb_config, targets=alb_targets, **usual)
+def _session_albs() -> Iterator[_SessionAlb]:
+    made = _SessionAlb()
     yield made
     made.stop()
 
 
 @pytest.fixture
-def session_alb(_session_alb: Alb) -> Alb:
+def session_alb(
+    _session_albs: _SessionAlb,
+    alb_config: Configuration,
+    alb_targets: Iterable[TargetLike],
+    alb_names: Sequence[str],
+    alb_ssl_context: ssl.SSLContext | None,
+    alb_time_scale: float,
+) -> Alb:
     """The session's load balancer, as if it had just been started."""
-    _session_alb.reset()
-    return _session_alb
+    return _session_albs.made_of(
+        configuration=alb_config,
+        targets=alb_targets,
+        names=alb_names,
+        ssl_context=alb_ssl_context,
+        time_scale=alb_time_scale,
+    )
 
 
 def _started(configuration: Configuration, **options: Any) -> Alb:

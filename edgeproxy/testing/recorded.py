@@ -1,4 +1,4 @@
-"""The requests that came: what became of each, and assertions on them.
+"""The requests that came, and what became of each.
 
 They are the proxy's own records, kept as they ended; what a target got is encoded again by the code that encoded it.
 """
@@ -8,27 +8,21 @@ from __future__ import annotations
 import datetime as dt
 import functools
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from edgeproxy.control.request_document import request_document
 from edgeproxy.exchange.h2_exchange import H2Exchange
-from edgeproxy.rules.wildcard import compile_any
 from edgeproxy.runtime.request_ring import Entry, ListenerPlace
 from edgeproxy.testing.headers import Headers
 from edgeproxy.testing.sent import sent_in_h1, sent_in_h2
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from edgeproxy.exchange.exchange import Exchange
     from edgeproxy.exchange.record import ExchangeRecord
     from edgeproxy.runtime.clock import Clock
 
 CAPACITY: Final = 10_000
 """Requests; each keeps its head and its connection's facts alive, a few kilobytes."""
-
-_SHOWN = 40
-_WILD = ("path", "host", "target", "target_group")
 
 
 class RecordedRequest:
@@ -165,62 +159,3 @@ class Recorder:
     def requests(self) -> list[RecordedRequest]:
         """What is kept, in the order in which it ended."""
         return [RecordedRequest(entry, self._clock.offset) for entry in self._entries]
-
-
-def matching(requests: Iterable[RecordedRequest], wanted: dict[str, Any]) -> list[RecordedRequest]:
-    """The requests that have all that is wanted; texts for path, host, target and target group may hold `*` and `?`.
-
-    Raises:
-        TypeError: A request has no such thing.
-    """
-    unknown = [name for name in wanted if name not in _COMPARED]
-    if unknown:
-        raise TypeError(f"A request has no '{unknown[0]}'; what can be asked for is: {', '.join(sorted(_COMPARED))}.")
-    tests = [_COMPARED[name](name, value) for name, value in wanted.items()]
-    return [request for request in requests if all(test(request) for test in tests)]
-
-
-def failure(requests: list[RecordedRequest], wanted: dict[str, Any], found: int, times: int | None) -> str:
-    """What an assertion says that does not hold."""
-    expected = "at least one request" if times is None else f"{times} request{'' if times == 1 else 's'}"
-    asked = ", ".join(f"{name}={value!r}" for name, value in wanted.items()) or "anything"
-    lines = [f"expected {expected} with {asked}, but {found} came."]
-    if requests:
-        lines.append(f"All {len(requests)} requests, in the order in which they ended:")
-        shown = requests[-_SHOWN:]
-        if len(shown) < len(requests):
-            lines.append(f"  ({len(requests) - len(shown)} earlier ones)")
-        chosen = set(map(id, matching(requests, wanted)))
-        lines += [f"  {'*' if id(request) in chosen else ' '} {request!r}" for request in shown]
-    else:
-        lines.append("There were no requests at all.")
-    return "\n".join(lines)
-
-
-def _equal(name: str, value: Any) -> Any:
-    return lambda request: getattr(request, name) == value
-
-
-def _wild(name: str, value: Any) -> Any:
-    if value is None:
-        return _equal(name, value)
-    matches = compile_any([value], ignore_case=name == "host")
-    return lambda request: (found := getattr(request, name)) is not None and matches(found)
-
-
-def _has_headers(name: str, value: Any) -> Any:
-    return lambda request: all(wanted in getattr(request, name).all(each) for each, wanted in value.items())
-
-
-_PLAIN: Final = (
-    *("method", "scheme", "version", "query", "listener_port", "rule", "actions", "status", "target_status"),
-    *("transformed_host", "transformed_path", "redirect_url", "outcome", "why", "error_reason", "fault"),
-    *("classification", "trace_id", "client", "target_line"),
-)
-
-_COMPARED: Final = {
-    **dict.fromkeys(_PLAIN, _equal),
-    **dict.fromkeys(_WILD, _wild),
-    "headers": _has_headers,
-    "target_headers": _has_headers,
-}

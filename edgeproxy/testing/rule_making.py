@@ -13,6 +13,19 @@ Answer: TypeAlias = int | tuple[int, str] | tuple[int, str, str]
 """A status; a status and a body; or those and a content type."""
 
 _STEP = 10
+_CONDITIONS = ("path", "host", "method", "header", "query", "source_ip")
+
+
+def checked(simple: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a test says of a rule's conditions.
+
+    Raises:
+        TypeError: A rule has no such condition.
+    """
+    unknown = [name for name in simple if name not in _CONDITIONS]
+    if unknown:
+        raise TypeError(f"A rule has no '{unknown[0]}'; the conditions are: {', '.join(_CONDITIONS)}.")
+    return simple
 
 
 def conditions_of(

@@ -116,7 +116,7 @@ class _Sink:
         pass
 
     on_request_body = on_request_trailers = on_request_error = on_stream_reset = _ignore
-    on_stream_drained = on_goaway = on_finished = on_connection_error = _ignore
+    on_request_dropped = on_stream_drained = on_goaway = on_finished = on_connection_error = _ignore
 
 
 class Edgeproxy:

@@ -134,6 +134,19 @@ def test_the_whole_way(run_edgeproxy: Callable[..., EdgeProxyProcess], tmp_path:
     assert ["file-1", "fault-1"] == [each["Id"] for each in json.loads(fault("list", "--json").stdout)["Faults"]]
     assert (1, "") == ((missing := fault("remove", "fault-9")).returncode, missing.stdout)
     assert "There is no fault 'fault-9'. The faults are: file-1, fault-1.\n" == missing.stderr
+    explain = [
+        sys.executable,
+        "-m",
+        "edgeproxy",
+        "explain",
+        "GET",
+        "http://localhost/",
+        "--live",
+        "--admin",
+        process.admin,
+    ]
+    told = subprocess.run(explain, capture_output=True, text=True, check=False, cwd=tmp_path).stdout
+    assert "  the listener's 'file-fault': Status: 500, Percentage: 0.001\n  added at listener dev:80: 'away': " in told
     refused = fault("add", "--status", "418")
     assert 2 == refused.returncode
     assert refused.stderr.startswith("Status: 'Status' value '418' must be one")

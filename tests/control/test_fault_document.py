@@ -53,6 +53,7 @@ def test_a_fault_is_told_with_what_became_of_it() -> None:
         "Name": "status-503",
         "Source": "added",
         "Place": "listener dev:80",
+        "Where": {"Listener": "80"},
         "Kind": "Status",
         "State": "active",
         "Seen": 5,

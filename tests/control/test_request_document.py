@@ -110,7 +110,7 @@ def test_a_request_that_could_not_be_read_is_null_where_nothing_is_known() -> No
             b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n+3\r\n",
             "the request could not be read: the chunk size '+3' is not a hex number",
         ),
-        (b"GET / HTTP/1.1\r\n\r\n", "a request of HTTP/1.1 needs a Host header that is not empty"),
+        (b"GET / HTTP/1.1\r\n\r\n", "a request of HTTP/1.1 or HTTP/2 needs a Host that is not empty"),
         (b"GET /../a HTTP/1.1\r\nHost: a\r\n\r\n", "the path climbs above the root or holds %00"),
     ],
 )

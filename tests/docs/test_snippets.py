@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import pytest
@@ -33,7 +33,7 @@ NOT_RUN = {
     "it needs Django": 1,
     "it searches for hours": 1,
     "it takes longer than a test": 1,
-    "there is no Docker in the tests": 5,
+    "there is no Docker in the tests": 6,
 }
 """Why a fence is not run, and how many there are: one more has to be meant."""
 
@@ -145,14 +145,57 @@ def assert_parses(arguments: list[str], place: str) -> None:
             assert word.partition("=")[0] in known, f"{place}: {command.name} has no option {word}"
 
 
+def composes() -> dict[str, dict[str, Any]]:
+    """The Compose files of a page, and of the examples, by their place; of several on a page each with those before."""
+    found: dict[str, dict[str, Any]] = {}
+    for page in pages():
+        merged: dict[str, Any] = {"services": {}, "volumes": {}}
+        for fence in fences(page):
+            if fence.title.startswith("compose"):
+                text = yaml.safe_load(fence.text)
+                for name, service in text["services"].items():
+                    merged["services"][name] = merged["services"].get(name, {}) | service
+                merged["volumes"] |= text.get("volumes", {})
+                found[fence.place] = {part: dict(values) for part, values in merged.items()}
+    for path in sorted(ROOT.glob("examples/*/compose*.yaml")):
+        found[str(path.relative_to(ROOT))] = yaml.safe_load(path.read_text())
+    return found
+
+
 def test_the_compose_files_run_edgeproxy_as_it_can_be_run() -> None:
     """There is no Docker here: what Compose would do with the file is looked at instead."""
-    shown = [fence for fence in all_fences() if fence.title == "compose.yaml"]
-    assert shown
-    for fence in shown:
-        services = yaml.safe_load(fence.text)["services"]
-        command = services["edgeproxy"].get("command", "run")
-        words = command.split() if isinstance(command, str) else command
-        assert_parses([str(word) for word in words], fence.place)
-        for port in services["edgeproxy"]["ports"]:
+    assert len(composes()) >= 3
+    for place, compose in composes().items():
+        edgeproxy = compose["services"]["edgeproxy"]
+        assert_parses(str(edgeproxy.get("command", "run")).split(), place)
+        for port in edgeproxy["ports"]:
             assert re.fullmatch(r"\d+:\d+", port)
+
+
+def test_what_compose_files_name_is_there() -> None:
+    """Volumes are declared and mounted where the image keeps its state, and who is waited for has a health check."""
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    for place, compose in composes().items():
+        for name, service in compose["services"].items():
+            assert {"image", "build"} & service.keys(), f"{place}: {name} has no image"
+            mounts = [each.split(":") for each in service.get("volumes", ())]
+            assert {source for source, *_ in mounts} <= {".", *compose["volumes"]}, place
+            for waited, how in service.get("depends_on", {}).items():
+                assert waited in compose["services"], place
+                assert how == {"condition": "service_healthy"}, place
+                assert "HEALTHCHECK" in dockerfile, place
+        at = dict(each.split(":")[:2] for each in compose["services"]["edgeproxy"]["volumes"])
+        assert f"VOLUME {at['edgeproxy-state']}\n" in dockerfile
+        assert f"WORKDIR {at['.']}\n" in dockerfile
+
+
+def test_a_container_that_trusts_the_ca_finds_it_under_the_name_on_the_certificate() -> None:
+    compose = list(composes().values())[1]
+    edgeproxy, tests = compose["services"]["edgeproxy"], compose["services"]["tests"]
+    (alias,) = edgeproxy["networks"]["default"]["aliases"]
+    (mounted,) = [each.split(":")[1] for each in tests["volumes"]]
+
+    assert f"https://{alias}/" in tests["command"]
+    assert ["--name", alias] == edgeproxy["command"].split()[-2:]
+    assert {f"{mounted}/certs/ca.pem"} == set(tests["environment"].values())
+    assert "EDGEPROXY_CERTS_DIR=/var/lib/edgeproxy/certs\n" in (ROOT / "Dockerfile").read_text()

@@ -312,8 +312,8 @@ async def test_each_answer_has_its_exact_bytes_and_its_line(answer: Answer) -> N
     """For GET, for HEAD, and for a browser that would replace short pages."""
     variants = [("GET", CURL), ("HEAD", CURL), ("GET", CHROME)]
     if not answer.is_known:
-        # Neither the method nor the browser of what cannot be read is known.
-        variants = [("GET", CURL)]
+        # The browser of what cannot be read is not known, and its method is if there is one.
+        variants = [("GET", CURL), ("HEAD", CURL)] if "{method}" in answer.request else [("GET", CURL)]
     elif "{method}" not in answer.request:
         variants = [("TRACE", CURL), ("TRACE", CHROME)]
     async with stand() as up:

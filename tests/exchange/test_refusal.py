@@ -47,6 +47,12 @@ def test_why_a_request_is_refused(line: str, lines: list[str], outcome: Outcome 
     assert outcome == refusal_of(head(line, *lines), allows_several_hosts=False, desync_mode=DesyncMode.DEFENSIVE)
 
 
+def test_a_request_of_http2_names_a_host_as_well() -> None:
+    request = head("GET / HTTP/1.1")
+    request.version = "HTTP/2.0"
+    assert Outcome.HOST_MISSING == refusal_of(request, allows_several_hosts=False, desync_mode=DesyncMode.DEFENSIVE)
+
+
 @pytest.mark.conformance(
     "host preservation", "several Host headers are served where hosts are preserved", "edit-load-balancer-attributes"
 )

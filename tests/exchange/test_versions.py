@@ -56,3 +56,22 @@ def test_only_the_first_content_type_counts() -> None:
     assert is_grpc(["application/grpc", "text/plain"])
     assert not is_grpc(["text/plain", "application/grpc"])
     assert not is_grpc([])
+
+
+@pytest.mark.conformance(
+    "protocol versions", "gRPC-Web is no gRPC: HTTP1 groups serve it", "load-balancer-target-groups", status="default"
+)
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("application/grpc", True),
+        ("Application/gRPC+proto", True),
+        ("application/grpc;charset=utf-8", True),
+        ("application/grpc ;a", True),
+        ("application/grpc-web", False),
+        ("application/grpc-web+proto", False),
+        ("application/grpcs", False),
+    ],
+)
+def test_what_content_type_says_grpc(kind: str, expected: bool) -> None:
+    assert expected is is_grpc([kind])

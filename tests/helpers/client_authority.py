@@ -145,6 +145,11 @@ def named(name: str | x509.Name) -> x509.Name:
     return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
 
 
+def of_version(certificate: x509.Certificate, version: int) -> bytes:
+    """The same with another version's number, 0 for version 1, in DER; the signature does not fit any more."""
+    return certificate.public_bytes(Encoding.DER).replace(b"\xa0\x03\x02\x01\x02", bytes([0xA0, 3, 2, 1, version]), 1)
+
+
 def pem(certificate: x509.Certificate) -> bytes:
     """One certificate."""
     return certificate.public_bytes(Encoding.PEM)

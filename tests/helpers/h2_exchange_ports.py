@@ -21,7 +21,7 @@ from tests.helpers.h2_wire import ACK, PREFACE, SETTINGS, Fields, data, fields_o
 if TYPE_CHECKING:
     from edgeproxy.errors import ProtocolError
     from edgeproxy.exchange.forwarding import RequestForwarding
-    from edgeproxy.protocol.h2_frames import H2ConnectionError
+    from edgeproxy.protocol.h2_frames import H2ConnectionError, H2StreamError
     from edgeproxy.protocol.message import RequestHead
     from tests.helpers.exchange_ports import Stage
 
@@ -218,6 +218,11 @@ class H2ScriptedClient:
         exchange = self._begin(stream_id, None).exchange
         assert exchange is not None
         exchange.refuse(error)
+
+    def on_request_dropped(self, stream_id: int, head: RequestHead | None, error: H2StreamError | None) -> None:
+        exchange = self._begin(stream_id, head).exchange
+        assert exchange is not None
+        exchange.drop(error)
 
     def on_stream_reset(self, stream_id: int, code: int) -> None:
         self.resets.append(stream_id)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from edgeproxy.errors import ProtocolError
     from edgeproxy.protocol.h2_connection import H2Connection
-    from edgeproxy.protocol.h2_frames import H2ConnectionError
+    from edgeproxy.protocol.h2_frames import H2ConnectionError, H2StreamError
     from edgeproxy.protocol.message import RequestHead, ResponseHead
 
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
@@ -149,6 +149,7 @@ class Recorder:
         self.events: list[Event] = []
         self.errors: list[H2ConnectionError] = []
         self.heads: list[Any] = []
+        self.dropped: list[tuple[int, str, str]] = []
 
     def _body(self, stream_id: int, payload: bytes, is_complete: bool) -> None:
         last = self.events[-1] if self.events else ()
@@ -174,6 +175,9 @@ class Recorder:
 
     def on_request_error(self, stream_id: int, error: ProtocolError) -> None:
         self.events.append(("error", stream_id, error.status))
+
+    def on_request_dropped(self, stream_id: int, head: RequestHead | None, error: H2StreamError | None) -> None:
+        self.dropped.append((stream_id, "" if head is None else head.target, "" if error is None else error.fault))
 
     def on_response(self, stream_id: int, head: ResponseHead, payload: bytes, is_complete: bool) -> None:
         self.heads.append(head)

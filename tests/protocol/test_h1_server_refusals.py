@@ -82,6 +82,18 @@ def test_what_cannot_be_read_is_refused_and_nothing_behind_it_is_read(row: Refus
         assert "/smuggled" not in [head.target for head in recorded.heads]
 
 
+@pytest.mark.parametrize(
+    "request_", [b"* HTTP/1.1\r\n\r\n", b"/" + b"a" * MAX_REQUEST_LINE, b"/ HTTP/1.1\r\nA: " + b"a" * MAX_HEADER_LINE]
+)
+@pytest.mark.parametrize("before", [b"", b"\r\n", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"])
+def test_an_error_says_whether_the_method_is_head(before: bytes, request_: bytes) -> None:
+    for method in (b"HEAD", b"GET", b"HEADS"):
+        data = before + method + b" " + request_ + b"\r\n\r\n"
+        for pieces in ([data], bytewise(data) if len(data) < 100 else [data[:50], data[50:]]):
+            (error,) = feed_requests(pieces).errors
+            assert (method == b"HEAD") is error.is_head
+
+
 def verdict_of(error: ProtocolError) -> str:
     verdict = error.verdict if isinstance(error, UnreadableRequestError) else None
     return "" if verdict is None else verdict.reason

@@ -211,6 +211,21 @@ def test_a_bomb_of_references_is_not_unfolded(name: bytes, pseudo: bytes) -> Non
     assert peak < 16 * 2**20
 
 
+def test_a_bomb_of_names_is_not_unfolded() -> None:
+    """A name of 4,000 bytes in the table, and values that differ: five bytes each become a line of 4,000."""
+    server = greeted_server()
+    values = (bytes([33 + number // 90 % 90, 33 + number % 90]) for number in range(19_000))
+    literals = b"".join(b"\x0f\x2f\x02" + value for value in values)
+    bomb = b"\x82\x84\x87\x41\x01x\x40\x7f\xa1\x1e" + b"x" * 4000 + b"\x00" + literals[: 90_000 // 5 * 5]
+    tracemalloc.start()
+    written = server.feed(frame(HEADERS, 5, 1, bomb))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert is_cut(server)
+    assert [(0, CALM)] == codes(written, GOAWAY)
+    assert peak < 4 * 2**20
+
+
 def test_a_bomb_of_trailers_is_not_unfolded() -> None:
     server = greeted_server()
     server.feed(headers(1, POST, end_stream=False))

@@ -266,6 +266,12 @@ REFUSED = {
         headers(1, [(":status", "204")], end_stream=False) + data(1, b"x"),
         ErrorCode.PROTOCOL_ERROR,
     ),
+    "a body without a head": (data(1, b"x"), ErrorCode.PROTOCOL_ERROR),
+    "an end without a head": (data(1, b"", end_stream=True), ErrorCode.PROTOCOL_ERROR),
+    "a body behind an interim response": (
+        headers(1, [(":status", "103")], end_stream=False) + data(1, b"x"),
+        ErrorCode.PROTOCOL_ERROR,
+    ),
     "no status": (headers(1, [("x", "y")]), ErrorCode.PROTOCOL_ERROR),
     "an interim response that ends": (headers(1, [(":status", "100")]), ErrorCode.PROTOCOL_ERROR),
     "switching protocols": (headers(1, [(":status", "101")], end_stream=False), ErrorCode.PROTOCOL_ERROR),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import h2.config
 import h2.connection
 import h2.events
@@ -42,6 +44,9 @@ from tests.helpers.h2_wire import (
     settings,
     window_update,
 )
+
+if TYPE_CHECKING:
+    from edgeproxy.errors import ProtocolError
 
 conformance = pytest.mark.conformance
 OK = HeaderEncoder().encode_response(200, ["Content-Type: text/plain"])
@@ -182,6 +187,56 @@ def test_the_same_is_told_however_the_bytes_are_cut(name: str, size: int) -> Non
     for start in range(0, len(wire), size):
         server.codec.feed(wire[start : start + size])
     assert events == server.told()
+
+
+@pytest.mark.parametrize(
+    ("wire", "dropped"),
+    [
+        (headers(1, GET[1:]), (1, "", "the request has no :method")),
+        (
+            headers(1, [*POST, ("content-length", "1")], end_stream=False) + data(1, b"ab"),
+            (1, "/", "the body is not as long as Content-Length states"),
+        ),
+        (
+            headers(1, POST, end_stream=False) + headers(1, [(":t", "1")]),
+            None,
+        ),
+        (headers(1, POST, end_stream=False) + reset(1, 8), (1, "/", "")),
+        (headers(1, GET) + reset(1, 8), None),
+    ],
+    ids=["malformed", "body", "trailers", "given up", "told and given up"],
+)
+def test_a_request_that_nobody_was_told_of_is_told_at_its_end(
+    wire: bytes, dropped: tuple[int, str, str] | None
+) -> None:
+    """In one piece: a head waits for the body that came along."""
+    server = greeted_server()
+    server.feed(wire)
+    assert ([] if dropped is None else [dropped]) == server.dropped
+
+
+def test_a_request_that_was_refused_is_not_told_of_again() -> None:
+    class Refusing(Server):
+        def on_request_error(self, stream_id: int, error: ProtocolError) -> None:
+            # The end of the answer does not fit into the window, so the stream lives on.
+            self.codec.send_head(stream_id, HeaderEncoder().encode_response(400, []), bytes(100_000), end_stream=True)
+
+    server = Refusing()
+    server.feed(PREFACE, settings(), headers(1, [*GET[:2], (":path", "*")]), reset(1, 8))
+    assert [] == server.dropped
+
+
+def test_an_error_says_whether_the_method_is_head() -> None:
+    told: list[bool] = []
+
+    class Listening(Server):
+        def on_request_error(self, stream_id: int, error: ProtocolError) -> None:
+            told.append(error.is_head)
+
+    server = Listening()
+    server.feed(PREFACE, settings(), headers(1, [(":method", "HEAD"), (":scheme", "https"), (":path", "*")]))
+    server.feed(headers(3, [(":method", "GET"), (":scheme", "https"), (":path", "*")]))
+    assert [True, False] == told
 
 
 def test_a_body_that_comes_along_is_told_with_its_head() -> None:

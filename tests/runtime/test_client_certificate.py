@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgeproxy.runtime.client_certificate import ClientCertificate, encoded_pem, rfc2253
-from tests.helpers.client_authority import NOW, ClientAuthority
+from tests.helpers.client_authority import NOW, ClientAuthority, of_version
 
 PAGE = "mutual-authentication"
 ROOT = ClientAuthority("root")
@@ -141,8 +141,13 @@ def test_the_chain_begins_with_the_leaf() -> None:
     assert "<ClientCertificate CN=leaf +1>" == repr(certificate)
 
 
-def test_what_cannot_be_read_is_a_dash_and_passes_all_the_same() -> None:
-    damaged = ClientCertificate([b"\x30\x03\x02\x01\x01"])
-    facts = (damaged.subject, damaged.issuer, damaged.serial_number, damaged.validity)
+@pytest.mark.parametrize(
+    "der",
+    [b"\x30\x03\x02\x01\x01", *(of_version(ROOT.certificate, number) for number in (1, 3, 9))],
+    ids=["damaged", "version 2", "version 4", "version 10"],
+)
+def test_what_cannot_be_read_is_a_dash_and_passes_all_the_same(der: bytes) -> None:
+    odd = ClientCertificate([der])
+    facts = (odd.subject, odd.issuer, odd.serial_number, odd.validity)
     assert ("-", "-", "-", "-") == facts
-    assert "MAMCAQE=" in damaged.pem_leaf
+    assert encoded_pem(der) == odd.pem_leaf

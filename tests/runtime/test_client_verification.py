@@ -6,7 +6,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL import crypto
 
 from edgeproxy.runtime.client_verification import ClientVerification
-from tests.helpers.client_authority import ClientAuthority
+from tests.helpers.client_authority import ClientAuthority, of_version
 
 PAGE = "load-balancer-connection-logs"
 ROOT = ClientAuthority("root")
@@ -77,6 +77,24 @@ def test_a_leaf_of_an_unsupported_kind_is_refused_in_the_end() -> None:
 
     assert verification.on_certificate(crypto.X509.from_cryptography(leaf), 0, 0)
     assert "ClientCertTypeUnsupported" == verification.on_finished([leaf.public_bytes(Encoding.DER)])
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_a_leaf_of_a_version_that_there_is_not_is_invalid(number: int) -> None:
+    """OpenSSL takes it."""
+    leaf = of_version(LEAF, number)
+    verification = ClientVerification(ignores_expiry=False)
+
+    assert verification.on_certificate(crypto.load_certificate(crypto.FILETYPE_ASN1, leaf), 0, 0)
+    assert "ClientCertInvalid" == verification.on_finished([leaf])
+
+
+def test_of_the_reasons_of_openssl_one_is_about_the_certificate() -> None:
+    verification = ClientVerification(ignores_expiry=False)
+    verification.on_error("no shared cipher")
+    assert verification.code is None
+    verification.on_error("excessive message size")
+    assert "ClientCertMaxSizeExceeded" == verification.code
 
 
 @pytest.mark.conformance("Mutual TLS", "four certificates, 64 KB", "load-balancer-limits", status="default")

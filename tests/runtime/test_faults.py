@@ -14,9 +14,10 @@ from edgeproxy.errors import ConfigError
 from edgeproxy.exchange.outcome import Outcome
 from edgeproxy.model.fault import Fault, FaultWhere
 from edgeproxy.runtime.access_log import AccessLog
+from edgeproxy.runtime.h2_target_connection import H2TargetConnection
 from tests.helpers.conversation import request
 from tests.helpers.h2_client import StreamResetError, connect_h2
-from tests.helpers.h2_peer import H2Target, answering_h2
+from tests.helpers.h2_peer import H2Stream, H2Target, answering_h2
 from tests.helpers.https import running_tls, trusting
 from tests.helpers.proxies import RunningProxy, answering_itself, forwarding_to, running
 from tests.helpers.targets import ScriptedTarget, answering, echoing, silent
@@ -544,6 +545,39 @@ async def test_over_http2_bodies_pass_at_the_rate_and_are_cut(tmp_path: Path, ve
             edgeproxy.proxy.faults.add(Fault(idle_timeout=5, count=1))
             assert BIG == (await client.ask("GET", "/")).body
             await client.conversation.close()
+
+
+@pytest.mark.parametrize("others", [0, 1])
+async def test_an_http2_connection_that_closes_before_the_request_answers_its_other_streams(
+    tmp_path: Path, others: int
+) -> None:
+    gate = asyncio.Event()
+
+    async def held(stream: H2Stream) -> None:
+        if stream.value(":path") == "/held":
+            await gate.wait()
+        await answering_h2(b"ok")(stream)
+
+    async with (
+        H2Target(held) as target,
+        running_tls(forwarding_to(target.port, group="ProtocolVersion: HTTP2"), tmp_path) as edgeproxy,
+    ):
+        await edgeproxy.healthy()
+        client = await connect_h2(edgeproxy.port(443))
+        waiting = [await client.begin("GET", "/held") for _ in range(others)]
+        assert b"ok" == (await client.ask("GET", "/")).body
+        (pool,) = edgeproxy.proxy._pools._pools.values()
+        (connection,) = pool.connections
+        assert isinstance(connection, H2TargetConnection)
+        edgeproxy.proxy.faults.add(Fault(close_before_send=True, count=1, where=APP))
+        assert 502 == (await client.ask("GET", "/")).status
+        assert connection.take() is None
+        assert others == len(connection.streams)
+        assert 200 == (await client.ask("GET", "/")).status
+        gate.set()
+        assert [200] * others == [(await client.answer(stream)).status for stream in waiting]
+        await until(lambda: connection not in pool.connections)
+        await client.conversation.close()
 
 
 # ---- WebSockets

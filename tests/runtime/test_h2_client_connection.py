@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import io
+import re
+import shlex
 import struct
 from typing import TYPE_CHECKING
 
@@ -13,7 +15,7 @@ from edgeproxy.runtime.access_log import AccessLog
 from edgeproxy.runtime.h2_client_connection import MAX_UNREAD_ANSWERS, H2ClientConnection
 from tests.helpers.conversation import connect
 from tests.helpers.h2_client import StreamResetError, connect_h2, h2_context
-from tests.helpers.h2_wire import HEADERS, PREFACE, Fields, headers, settings
+from tests.helpers.h2_wire import GET, HEADERS, PING, POST, PREFACE, Fields, data, frame, headers, reset, settings
 from tests.helpers.https import over_tls, running_tls
 from tests.helpers.proxies import answering_itself, forwarding_to
 from tests.helpers.targets import (
@@ -100,6 +102,62 @@ async def test_a_request_that_is_refused_is_logged_as_what_it_came_over(tmp_path
     log.close()
 
     assert "h2" == stream.getvalue().partition(" ")[0]
+
+
+async def logged_lines(tmp_path: Path, *wires: bytes) -> list[list[str]]:
+    """The log's fields of what a client that sends these bytes, each in one piece, is logged as."""
+    stream = io.StringIO()
+    log = AccessLog(stream)
+    async with running_tls(answering_itself(), tmp_path, access_log=log) as edgeproxy:
+        for wire in wires:
+            client = await connect("127.0.0.1", edgeproxy.port(443), tls=h2_context())
+            await client.send(PREFACE + settings() + wire + frame(PING, payload=bytes(8)))
+            kind = -1
+            while kind != PING:
+                size, kind = struct.unpack(">IB", b"\0" + await client.read_exactly(4))
+                await client.read_exactly(5 + size)
+            client.abort()
+    log.close()
+    return [shlex.split(line) for line in stream.getvalue().splitlines()]
+
+
+@pytest.mark.conformance(
+    "HTTP/2 to clients",
+    "a malformed request is reset and logged as a 400 of which nothing was sent",
+    "load-balancer-access-logs",
+    status="default",
+)
+async def test_a_malformed_request_is_logged(tmp_path: Path) -> None:
+    too_long = headers(1, [*POST, ("content-length", "1")], end_stream=False) + data(1, b"ab")
+    first, second = await logged_lines(tmp_path, headers(1, [*GET, ("Name", "1")]), too_long)
+
+    for line in (first, second):
+        assert ["h2", "-", "-1", "-1", "-1", "400", "-"] == [line[0], *line[4:10]]
+        assert ["0", "-", "-"] == [line[11], *line[27:29]]
+    assert re.fullmatch(r"- https://dev-\d+\.us-east-1\.elb\.amazonaws\.com:443- -", first[12])
+    assert "POST https://x:443/ HTTP/2.0" == second[12]
+
+
+async def test_a_request_that_is_given_up_at_once_is_logged(tmp_path: Path) -> None:
+    """Its head waited for the body, and so nobody was told of it."""
+    (line,) = await logged_lines(tmp_path, headers(1, POST, end_stream=False) + reset(1))
+    assert ["400", "0", "POST https://x:443/ HTTP/2.0"] == [line[8], line[11], line[12]]
+
+
+@pytest.mark.conformance("desync mitigation", "requests of HTTP/2 are not classified", "load-balancer-access-logs")
+@pytest.mark.parametrize("fields", [[(":method", "G(T"), *GET[1:]], [*GET, ("content-length", "+5")]])
+async def test_a_request_that_is_refused_has_no_classification(tmp_path: Path, fields: Fields) -> None:
+    (line,) = await logged_lines(tmp_path, headers(1, fields, end_stream=False))
+    assert ["400", "-", "-"] == [line[8], *line[27:29]]
+
+
+@pytest.mark.conformance(
+    "HTTP/2 to clients", "neither :authority nor Host is a 400", "load-balancer-troubleshooting", status="default"
+)
+@pytest.mark.parametrize("fields", [GET[:3], [*GET[:3], (":authority", "")]], ids=["none", "empty"])
+async def test_a_request_names_a_host(tmp_path: Path, fields: Fields) -> None:
+    (line,) = await logged_lines(tmp_path, headers(1, fields))
+    assert "400" == line[8]
 
 
 @pytest.mark.conformance(
@@ -260,6 +318,15 @@ async def test_a_client_that_falls_silent_in_its_body_gets_408(tmp_path: Path) -
         client.abort()
 
     assert (408, b"whole") == (answer.status, other.body)
+
+
+async def test_a_head_that_is_refused_has_a_length_and_no_body(tmp_path: Path) -> None:
+    async with running_tls(answering_itself(), tmp_path) as edgeproxy:
+        client = await connect_h2(edgeproxy.port(443))
+        answer = await client.ask("HEAD", "/", ("x-large", "x" * 16_384))
+        client.abort()
+
+    assert (400, ["122"], b"") == (answer.status, answer.values("content-length"), answer.body)
 
 
 async def test_headers_that_are_too_large_are_answered_with_400(tmp_path: Path) -> None:

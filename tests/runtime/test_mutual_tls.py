@@ -21,7 +21,7 @@ from edgeproxy.errors import ConfigError
 from edgeproxy.runtime.access_log import AccessLog
 from edgeproxy.runtime.listener import ListenerSocket
 from edgeproxy.runtime.proxy import EdgeProxy
-from tests.helpers.client_authority import FUTURE, PAST, ClientAuthority, ClientLeaf
+from tests.helpers.client_authority import FUTURE, PAST, ClientAuthority, ClientLeaf, of_version
 from tests.helpers.conversation import Conversation, connect, request
 from tests.helpers.proxies import RunningProxy, answering_itself, forwarding_to, running, topology
 from tests.helpers.targets import Script, ScriptedTarget, answering
@@ -542,3 +542,31 @@ async def test_without_a_way_to_trust_stores_such_a_listener_is_refused(room: Ro
     proxy = EdgeProxy(certificates=FileCertificateLocator(room.path, room.path / "certs"))
     with pytest.raises(ConfigError, match="no way to find trust stores"):
         await proxy.start(topology(room.configuration(answering_itself())))
+
+
+async def test_a_certificate_of_an_odd_version_passes_through_and_is_logged(room: Room) -> None:
+    """OpenSSL takes version 2; what reads certificates for the log does not."""
+    leaf = ROOT.issue("joe")
+    odd = ssl.DER_cert_to_PEM_cert(of_version(leaf.certificate, 1)).encode()
+    context = room.client(None)
+    path = leaf.write(room.path / "odd.pem")
+    path.write_bytes(path.read_bytes().partition(b"-----BEGIN CERT")[0] + odd)
+    context.load_cert_chain(path)
+    stream = io.StringIO()
+    log = AccessLog(stream)
+    async with (
+        ScriptedTarget(answering()) as target,
+        room.running(forwarding_to(target.port), "Mode: passthrough", connection_log=log) as edgeproxy,
+    ):
+        assert 200 == await ask(edgeproxy, context)
+    log.close()
+
+    assert unquote(told(target.heads[0])["X-Amzn-Mtls-Clientcert"]).encode() == odd
+    assert ' "-" - - Success TID_' in stream.getvalue()
+
+
+async def test_a_certificate_that_openssl_finds_too_large_is_said_to_be(room: Room, failed: list[TlsFacts]) -> None:
+    async with room.running(answering_itself()) as edgeproxy:
+        assert 0 == await ask(edgeproxy, room.client(ROOT.issue("joe", padding=1 << 17)))
+        await until(lambda: failed)
+    assert ["Failed:ClientCertMaxSizeExceeded"] == [facts.verify_status for facts in failed]

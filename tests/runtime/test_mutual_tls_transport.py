@@ -69,7 +69,7 @@ class Listening:
         self.tls = tls
         self.port = 0
 
-    def plain_http_answer(self) -> bytes:
+    def plain_http_answer(self, data: bytes) -> bytes:
         return b"HTTP/1.1 400 Bad Request\r\n\r\n"
 
     def make(self) -> Connection:
@@ -283,7 +283,7 @@ async def test_plain_http_is_answered_and_told_of(listening: Listening) -> None:
     writer.close()
     (handshake,) = listening.failed
 
-    assert listening.plain_http_answer() == answer
+    assert listening.plain_http_answer(b"") == answer
     assert "the client speaks plain HTTP" == handshake.reason
     assert "-" == handshake.facts.cipher
 

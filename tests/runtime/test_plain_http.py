@@ -25,11 +25,12 @@ def test_methods_are(data: bytes) -> None:
     assert is_plain_http(data)
 
 
-def test_the_answer_is_a_whole_400() -> None:
+@pytest.mark.parametrize(("method", "size"), [(b"GET", 122), (b"HEAD", 0)])
+def test_the_answer_is_a_whole_400(method: bytes, size: int) -> None:
     context = SimpleNamespace(
         clock=SimpleNamespace(http_date=lambda: "Sun, 22 Nov 2026 10:00:00 GMT"), response_headers=UNCHANGED
     )
-    head, _, body = refusal(cast("Any", context)).partition(b"\r\n\r\n")
+    head, _, body = refusal(cast("Any", context), method + b" / HTTP/1.1\r\n").partition(b"\r\n\r\n")
     assert [
         "HTTP/1.1 400 Bad Request",
         "Server: awselb/2.0",
@@ -38,4 +39,4 @@ def test_the_answer_is_a_whole_400() -> None:
         "Content-Length: 122",
         "Connection: close",
     ] == head.decode().split("\r\n")
-    assert 122 == len(body)
+    assert size == len(body)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import ssl
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from edgeproxy.runtime.server_certificate import (
     best_by_name,
     read_server_certificate,
 )
+from tests.helpers.client_authority import ClientAuthority, named, of_version, some_key
 
 CA = trustme.CA()
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -122,6 +124,21 @@ def test_a_folder_is_no_certificate(tmp_path: Path) -> None:
 def test_a_file_without_a_certificate_is_refused(tmp_path: Path) -> None:
     path = written(tmp_path / "a", CA.issue_cert("app.test").private_key_pem.bytes())
     assert refused(path).reason.startswith(f"No readable PEM certificate in '{path}': ")
+
+
+def test_a_certificate_of_a_version_that_there_is_not_is_refused(tmp_path: Path) -> None:
+    leaf = of_version(ClientAuthority("root").certificate, 1)
+    path = written(tmp_path / "a.pem", ssl.DER_cert_to_PEM_cert(leaf).encode())
+    assert f"No readable PEM certificate in '{path}': 1 is not a valid X509 version." == refused(path).reason
+
+
+def test_a_certificate_that_says_things_twice_is_refused(tmp_path: Path) -> None:
+    """OpenSSL takes it; which of its names count nobody could say."""
+    leaf = ClientAuthority("root").sign(named("a"), some_key(), padding=4).public_bytes(Encoding.DER)
+    # Its own extension becomes a second one of the other kind.
+    twice = leaf.replace(bytes.fromhex("06032a0304"), bytes.fromhex("0603551d13"))
+    path = written(tmp_path / "a.pem", ssl.DER_cert_to_PEM_cert(twice).encode())
+    assert "Duplicate" in refused(path).reason
 
 
 def test_a_file_without_a_private_key_says_where_else_it_may_be(tmp_path: Path) -> None:

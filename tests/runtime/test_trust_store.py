@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import ssl
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from edgeproxy.errors import ConfigError
 from edgeproxy.runtime import trust_store
 from edgeproxy.runtime.trust_store import TrustStoreFiles, read_trust_store, unsupported_kind
-from tests.helpers.client_authority import ClientAuthority, pem, some_key
+from tests.helpers.client_authority import ClientAuthority, of_version, pem, some_key
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,6 +56,16 @@ def test_revocation_lists_are_read(tmp_path: Path, encoding: Encoding) -> None:
     assert found.get_revoked_certificate_by_serial_number(leaf.serial_number) is not None
 
 
+def test_a_file_may_hold_several_revocation_lists(tmp_path: Path) -> None:
+    """Whoever is revoked in the second one is revoked."""
+    leaf, stranger = ROOT.issue("joe").certificate, OTHER.issue("jim").certificate
+    listed = OTHER.revoke(tmp_path / "crl", stranger)
+    listed.write_bytes(listed.read_bytes() + ROOT.revoke(tmp_path / "second", leaf).read_bytes())
+    found = read_trust_store(files(ROOT.write(tmp_path / "ca"), revocations=(listed,))).revocation_lists
+
+    assert [stranger.serial_number, leaf.serial_number] == [each.serial_number for crl in found for each in crl]
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     missing = refused(files(tmp_path / "ca.pem"))
     listed = refused(files(ROOT.write(tmp_path / "ca"), revocations=(tmp_path / "crl",)))
@@ -73,6 +84,7 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
     [
         (b"", "holds no PEM certificate."),
         (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "cannot be read: "),
+        (ssl.DER_cert_to_PEM_cert(of_version(ROOT.certificate, 1)).encode(), "1 is not a valid X509 version."),
     ],
 )
 def test_a_bundle_without_certificates_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
@@ -81,6 +93,34 @@ def test_a_bundle_without_certificates_is_refused(tmp_path: Path, content: bytes
 
     assert "InvalidCaCertificatesBundle" == error.code
     assert reason in error.reason
+
+
+PEM = pem(ROOT.certificate)
+
+
+@pytest.mark.conformance("Mutual TLS", "a bundle has no blank lines, no other text, no comments with a hyphen", PAGE)
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (b"\n" + PEM, 1),
+        (PEM + b"\n" + PEM, PEM.count(b"\n") + 1),
+        (PEM + b"\n", PEM.count(b"\n") + 1),
+        (b"# one\nCertificate:\n    Data:\n" + PEM, 2),
+        (b"# one\n# t-wo\n" + PEM, 2),
+        (PEM.replace(b"\n", b"\r\n") + b"# end", 0),
+        (PEM + PEM, 0),
+    ],
+    ids=["before", "between", "behind", "text", "hyphen", "other line ends", "fine"],
+)
+def test_a_bundle_holds_certificates_and_comments_alone(tmp_path: Path, content: bytes, line: int) -> None:
+    path = tmp_path / "ca.pem"
+    path.write_bytes(content)
+    if not line:
+        assert read_trust_store(files(path)).certificates
+        return
+    error = refused(files(path))
+    assert "InvalidCaCertificatesBundle" == error.code
+    assert error.reason.startswith(f"Line {line} of '{path}' does not belong into a bundle")
 
 
 def test_a_damaged_revocation_list_is_refused(tmp_path: Path) -> None:

@@ -31,7 +31,9 @@ def test_what_a_test_may_say(what: TargetLike, expected: tuple[str, int]) -> Non
     assert expected == (found.id, found.port)
 
 
-@pytest.mark.parametrize("what", [None, types.SimpleNamespace(port=0), types.SimpleNamespace(port=None), ":80"])
+@pytest.mark.parametrize(
+    "what", [None, types.SimpleNamespace(port=0), types.SimpleNamespace(port=None), ":80", "host:abc", "[::1"]
+)
 def test_what_is_none(what: TargetLike) -> None:
     with pytest.raises(ValueError, match="is not a target: it must be"):
         target_of(what)

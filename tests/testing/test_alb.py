@@ -43,6 +43,12 @@ def status(alb: Alb, path: str = "/") -> int:
     return alb.clients.urllib3().request("GET", alb.url(path)).status
 
 
+@pytest.mark.parametrize("scale", [0, -1, float("inf"), float("nan")])
+def test_time_runs_at_some_scale(scale: float) -> None:
+    with pytest.raises(ValueError, match="must be a number above 0"):
+        Alb(time_scale=scale)
+
+
 def test_it_is_on_free_ports_and_targets_see_the_declared_ones(alb: Alb) -> None:
     alb.register(targets.answering())
 

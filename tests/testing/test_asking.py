@@ -136,6 +136,12 @@ def test_an_explanation_is_what_would_happen(alb: Alb) -> None:
         alb.explain("GET", "http://localhost:81/")
 
 
+def test_an_explanation_has_the_faults_that_were_added(alb: Alb) -> None:
+    with alb.fault(listener=443, status=503, name="outage"):
+        assert ["added at listener alb:443: 'outage': Status: 503"] == alb.explain("GET", "/").faults
+    assert [] == alb.explain("GET", "/").faults
+
+
 def test_an_explanation_knows_how_old_cookies_are(alb: Alb) -> None:
     attributes = {"stickiness.enabled": "true", "stickiness.lb_cookie.duration_seconds": "60"}
     alb.add_target_group("sticky", targets.answering(), targets.answering(), TargetGroupAttributes=attributes)

@@ -86,3 +86,5 @@ def test_a_rule_that_aws_would_refuse_is_refused_with_its_sentence(alb: Alb) -> 
         alb.add_rule(fixed_response=200)
     with pytest.raises(ConfigError, match="There is no listener with port 9"):
         alb.add_rule(path="/", fixed_response=200, port=9)
+    with pytest.raises(TypeError, match="A rule has no 'pth'; the conditions are: path, host"):
+        alb.add_rule(pth="/", fixed_response=200)

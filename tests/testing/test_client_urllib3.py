@@ -38,6 +38,13 @@ def test_names_that_the_certificate_does_not_cover_are_noticed(alb: Alb) -> None
         alb.clients.urllib3().request("GET", "https://other.example.com/")
 
 
+def test_requests_that_shall_not_be_verified_are_all_the_same(alb: Alb) -> None:
+    """What a project's code says about trust must not change a context that others use."""
+    assert alb.clients.requests().get("https://localhost/", verify=False).ok
+    with pytest.raises(requests.exceptions.SSLError, match="Hostname mismatch"):
+        alb.clients.requests().get("https://other.example.com/", verify=False)
+
+
 def test_other_ports_lead_to_where_they_always_led(alb: Alb) -> None:
     with targets.answering("other") as other:
         assert "other" == alb.clients.requests().get(other.url).text

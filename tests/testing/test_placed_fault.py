@@ -108,3 +108,16 @@ def test_what_is_no_fault_is_refused(alb: Alb) -> None:
         alb.fault(status=200)
     with pytest.raises(ConfigError, match="nowhere"):
         alb.fault(status=503, group="nowhere")
+    with pytest.raises(TypeError, match="A fault has no 'sttus'; what it can have is: delay, jitter"):
+        alb.fault(sttus=503)
+    with pytest.raises(ConfigError, match="'Status' value '503' is not of its kind: Expected `int"):
+        alb.fault(status="503")
+
+
+def test_a_target_is_found_in_whichever_group_has_it(alb: Alb) -> None:
+    red = targets.answering("red")
+    alb.add_target_group("red", red)
+    alb.add_rule(path="/red", forward="red")
+    alb.fault(target=red, status=502)
+
+    assert [[502], [200]] == [statuses(alb, path, count=1) for path in ("/red", "/")]

@@ -115,6 +115,35 @@ def test_b(session_alb):
 """).assert_outcomes(passed=2)
 
 
+def test_a_module_s_override_is_the_session_s_load_balancer_in_that_module_only(
+    run: Callable[..., pytest.RunResult], pytester: pytest.Pytester
+) -> None:
+    """Whichever module comes first: the load balancer of the one before is not taken for this one's."""
+    override = """
+import pytest
+from edgeproxy.testing import targets
+
+@pytest.fixture{scope}
+def alb_targets():
+    return [targets.answering("{name}")]
+
+@pytest.mark.parametrize("number", range(2))
+def test_it(session_alb, number):
+    assert "{name}" == session_alb.clients.requests().get("https://localhost/").text
+"""
+    pytester.makepyfile(
+        test_1=override.format(name="first", scope="(scope='session')"),
+        test_2=override.format(name="second", scope=""),
+    )
+    run("""
+from edgeproxy.testing.running import RUNNING
+
+def test_it(session_alb):
+    assert [] == session_alb.target_health()
+    assert [session_alb] == [*RUNNING]
+""").assert_outcomes(passed=5)
+
+
 def test_what_a_test_forgets_is_stopped_and_what_a_fixture_has_is_not(run: Callable[..., pytest.RunResult]) -> None:
     run(
         """

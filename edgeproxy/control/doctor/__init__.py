@@ -2,7 +2,7 @@
 
     subject.py      what is examined: one target, and how the load balancer would treat it
     subjects.py     where subjects come from: the command line, or the configuration file
-    probe.py        one connection to a target, and when what came on it
+    asking.py       a connection to a target, and when what came on it; probe.py: in HTTP/1.1, h2_probe.py: in HTTP/2
     request.py      the requests, as the load balancer would send them
     finding.py      what was found; facts.py: the facts behind it, with AWS's pages
     answers.py, health_path.py, host_validation.py, redirect_loop.py, websocket.py, keep_alive.py, shutdown.py

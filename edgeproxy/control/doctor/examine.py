@@ -1,6 +1,7 @@
 """Runs the examinations of one target.
 
     locate -> answers -> health path | host validation | redirect loop -> websocket | keep-alive -> shutdown
+                         (not of GRPC:  ----------------------------)   (HTTP1 alone)
 
 One after the other where they would disturb one another: an app may have a single thread, which a connection keeps busy
 that is only being watched. Targets are examined side by side.
@@ -68,22 +69,23 @@ async def examine(
         return Report(subject=subject, findings=[_unreachable(subject, error)])
     except OSError as error:
         return Report(subject=subject, findings=[_unresolved(subject, error)])
-    findings: list[Finding] = []
-    if subject.version == "HTTP1":
-        findings += await _run(subject, examine_answers(subject, dialer))
+    findings = await _run(subject, examine_answers(subject, dialer))
+    if subject.version == "GRPC":
+        findings += await _run(subject, examine_health_path(subject, dialer))
+    else:
         findings += await _side_by_side(
             subject,
             examine_health_path(subject, dialer),
             examine_host_validation(subject, dialer),
             examine_redirect_loop(subject, dialer),
         )
-        findings += await _side_by_side(
-            subject, examine_websocket(subject, dialer, tell), examine_keep_alive(subject, dialer, tell)
-        )
+    if subject.version == "HTTP1":
+        waits = [examine_websocket(subject, dialer, tell), examine_keep_alive(subject, dialer, tell)]
     else:
-        findings += await _run(subject, examine_health_path(subject, dialer))
-        findings.append(_only_health(subject))
-    if process is not None and subject.version == "HTTP1":
+        findings.append(_not_looked_at(subject))
+        waits = [examine_keep_alive(subject, dialer, tell)]
+    findings += await _side_by_side(subject, *waits)
+    if process is not None:
         findings += await _run(subject, examine_shutdown(subject, dialer, process, tell))
     return Report(subject=subject, findings=findings)
 
@@ -144,11 +146,9 @@ def _unresolved(subject: Subject, error: OSError) -> Finding:
     )
 
 
-def _only_health(subject: Subject) -> Finding:
-    return found(
-        "protocol-version",
-        "skipped",
-        f"The target group's protocol version is {subject.version}: only the health check was looked at, all else is "
-        "asked in HTTP/1.1.",
-        facts.PROTOCOL_VERSION,
-    )
+def _not_looked_at(subject: Subject) -> Finding:
+    what = "HTTP2 takes no WebSocket (464), so none was tried."
+    if subject.version == "GRPC":
+        what = "GRPC takes calls alone (464 for all else): redirects, Hosts and WebSockets were not looked at."
+    sentence = f"A target group with the protocol version {what}"
+    return found("protocol-version", "skipped", sentence, facts.PROTOCOL_VERSION)

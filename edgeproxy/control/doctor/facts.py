@@ -74,6 +74,16 @@ DEREGISTRATION: Final = Fact(
     "one that closes its connections before that turns them into errors.",
     f"{_GUIDE}edit-target-group-attributes.html#deregistration-delay",
 )
+GRPC_STATUS: Final = Fact(
+    "Health checks of a target group with the protocol version GRPC call a method, /AWS.ALB/healthcheck by default, "
+    "and compare its grpc-status with the matcher, 12 by default (unimplemented).",
+    f"{_GUIDE}target-group-health-checks.html",
+)
+GOAWAY: Final = Fact(
+    "The load balancer keeps connections to targets open and uses them again until they were idle for the idle "
+    "timeout. What it does with a request that meets a GOAWAY is not documented; edgeproxy answers it with 502.",
+    f"{_GUIDE}edit-load-balancer-attributes.html#connection-idle-timeout",
+)
 PROTOCOL_VERSION: Final = Fact(
     "Targets of groups with the protocol version HTTP2 or GRPC are spoken to in HTTP/2.",
     f"{_GUIDE}load-balancer-target-groups.html#target-group-protocol-version",

@@ -25,6 +25,18 @@ _CURES: Final = {
 }
 
 
+_GRPC_CURE: Final = (
+    "Name the code in the matcher (GrpcCode, such as 0 or 0-99), or with HealthCheckPath a method that answers as it "
+    "wants, such as /grpc.health.v1.Health/Check. A method that does not exist is answered with 12."
+)
+GRPC_NAMES: Final = (
+    *("OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS"),
+    *("PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED"),
+    *("INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED"),
+)
+"""gRPC's names for its codes, from 0 on."""
+
+
 def probe_of(subject: Subject) -> Probe:
     """The subject's health check."""
     health = subject.health
@@ -55,9 +67,9 @@ async def examine_health_path(subject: Subject, dialer: Dialer) -> list[Finding]
         found(
             "health-check",
             "good",
-            f"The health check GET {probe.path} is answered with {status}, as the matcher {subject.health.matcher} "
-            "wants: healthy.",
-            facts.HEALTH_CHECK,
+            f"The health check {subject.said(probe.path)} is answered with {_code(subject, status)}, as the matcher "
+            f"{subject.health.matcher} wants: healthy.",
+            _fact(subject),
             status=status or 0,
             seconds=seconds,
         )
@@ -69,11 +81,18 @@ async def examine_health_path(subject: Subject, dialer: Dialer) -> list[Finding]
 
 def _failure(subject: Subject, result: CheckResult, status: int | None) -> Finding:
     health = subject.health
-    where = f"GET {health.path} on port {health.port}"
+    where = f"{subject.said(health.path)} on port {health.port}"
     verdict = f"unhealthy with {result.reason} ({result.description})"
     if result.kind is CheckKind.RESPONSE_CODE_MISMATCH and status is not None:
         sentence = f"The health check {where} is answered with {status}, the matcher wants {health.matcher}: {verdict}."
         cure = _CURES.get(status // 100, _CURES[5])
+    elif result.kind is CheckKind.GRPC_STATUS_MISMATCH:
+        said = _code(subject, status)
+        sentence = f"The health check {where} is answered with {said}, the matcher wants {health.matcher}: {verdict}."
+        cure = _GRPC_CURE
+    elif result.kind is CheckKind.GRPC_STATUS_MISSING:
+        sentence = f"The health check {where} is answered without grpc-status: {verdict}."
+        cure = "See that a gRPC server listens there, not one for web pages."
     elif result.kind is CheckKind.TIMEOUT:
         sentence = f"The health check {where} has no answer within {duration(health.timeout)}: {verdict}."
         cure = "Answer from memory, without asking databases; or raise HealthCheckTimeoutSeconds."
@@ -87,12 +106,24 @@ def _failure(subject: Subject, result: CheckResult, status: int | None) -> Findi
         "health-check",
         "problem",
         sentence,
-        facts.HEALTH_CHECK,
+        _fact(subject),
         cure,
         status=status or 0,
         reason=result.reason or "",
         matcher=health.matcher,
     )
+
+
+def _fact(subject: Subject) -> facts.Fact:
+    return facts.GRPC_STATUS if subject.version == "GRPC" else facts.HEALTH_CHECK
+
+
+def _code(subject: Subject, status: int | None) -> str:
+    """As the matcher has it: the code of HTTP, or gRPC's with its name."""
+    if subject.version != "GRPC" or status is None:
+        return str(status)
+    name = GRPC_NAMES[status] if status < len(GRPC_NAMES) else "no code of gRPC's"
+    return f"grpc-status {status} ({name})"
 
 
 def _slow(subject: Subject, seconds: float) -> Finding:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Final
 from edgeproxy.control.doctor import facts
 from edgeproxy.control.doctor.finding import found
 from edgeproxy.control.doctor.health_path import probe_of
-from edgeproxy.control.doctor.subject import tls_for
 from edgeproxy.runtime.health_probe import encode_probe
 from edgeproxy.runtime.target_connector import UnreachableError
 
 if TYPE_CHECKING:
+    from edgeproxy.control.doctor.asking import Answer
     from edgeproxy.control.doctor.finding import Finding
-    from edgeproxy.control.doctor.probe import Answer, Dialer
+    from edgeproxy.control.doctor.probe import Dialer
     from edgeproxy.control.doctor.subject import Subject
 
 _REFUSALS: Final = frozenset({400, 403, 421})
@@ -83,7 +83,7 @@ def _checker_hosts(subject: Subject) -> list[str]:
 async def _check(subject: Subject, dialer: Dialer, host: str) -> Answer:
     probe = probe_of(subject)
     request = encode_probe(probe).replace(f"Host: {probe.host}\r\n".encode(), f"Host: {host}\r\n".encode())
-    connection = await dialer.dial(subject.address, subject.health.port, tls_for(subject.health.protocol))
+    connection = await dialer.connect_for_health(subject)
     try:
         return await connection.ask(request, idle_timeout=probe.timeout, at_most=probe.timeout)
     finally:

@@ -22,8 +22,9 @@ from edgeproxy.protocol.message import UNTIL_CLOSE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from edgeproxy.control.doctor.asking import Answer
     from edgeproxy.control.doctor.finding import Finding
-    from edgeproxy.control.doctor.probe import Answer, Dialer
+    from edgeproxy.control.doctor.probe import Dialer
     from edgeproxy.control.doctor.subject import Subject
 
 MARGIN: Final = 1.02
@@ -48,8 +49,8 @@ async def examine_keep_alive(subject: Subject, dialer: Dialer, tell: Callable[[s
             forwarded(subject, subject.path), idle_timeout=subject.idle_timeout, at_most=limit
         )
         if answer.outcome is not Outcome.FORWARDED or answer.head is None or not answer.is_complete:
-            return [_skipped(f"GET {subject.path} has no whole answer, so keep-alive could not be measured.")]
-        if not answer.head.is_reusable or answer.head.body_length == UNTIL_CLOSE:
+            return [_skipped(f"{subject.said(subject.path)} has no whole answer, so keep-alive could not be measured.")]
+        if subject.version == "HTTP1" and not _is_reusable(answer):
             return [_none_at_all(answer)]
         announced = announced_seconds(answer.header("keep-alive"))
         if subject.is_quick:
@@ -58,7 +59,28 @@ async def examine_keep_alive(subject: Subject, dialer: Dialer, tell: Callable[[s
         kept = await connection.closed_within(subject.patience)
     finally:
         connection.close()
+    if connection.is_going_away and kept is not None and kept < subject.idle_timeout * MARGIN:
+        return [_goes_away(subject, kept)]
     return [_judge(subject, answer, kept, announced)]
+
+
+def _is_reusable(answer: Answer) -> bool:
+    return answer.head is not None and answer.head.is_reusable and answer.head.body_length != UNTIL_CLOSE
+
+
+def _goes_away(subject: Subject, kept: float) -> Finding:
+    idle = subject.idle_timeout
+    setting = ", in gRPC MAX_CONNECTION_IDLE (and MAX_CONNECTION_AGE)" if subject.version == "GRPC" else ""
+    return found(
+        _NAME,
+        "advice",
+        f"Your app ends idle connections with GOAWAY after {duration(kept)}, the ALB after {duration(idle)}: a request "
+        "that is on its way just then is lost (502).",
+        facts.GOAWAY,
+        f"Set it above {duration(idle)}{setting}.",
+        keep_alive_seconds=kept,
+        idle_timeout_seconds=idle,
+    )
 
 
 def _none_at_all(answer: Answer) -> Finding:

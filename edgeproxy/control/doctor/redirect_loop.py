@@ -14,17 +14,20 @@ import msgspec
 from edgeproxy.control.doctor import facts
 from edgeproxy.control.doctor.finding import found
 from edgeproxy.control.doctor.request import forwarded
+from edgeproxy.exchange.outcome import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from edgeproxy.control.doctor.asking import Answer
     from edgeproxy.control.doctor.finding import Finding
-    from edgeproxy.control.doctor.probe import Answer, Dialer
+    from edgeproxy.control.doctor.probe import Dialer
     from edgeproxy.control.doctor.subject import Subject
 
 _LOOPBACK: Final = "127.0.0.1"
 _STRANGER: Final = "127.0.0.2"
 _NAME: Final = "https-redirect"
+_LATE: Final = (Outcome.FORWARDED, Outcome.TARGET_SILENT)
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _TRUST: Final = (
     "Make the app believe X-Forwarded-Proto from the load balancer: Django SECURE_PROXY_SSL_HEADER, uvicorn "
@@ -124,7 +127,8 @@ def _believes_only_nearby(finding: Finding) -> Finding:
 
 def _fine(subject: Subject, path: str, by_https: Answer, by_http: Answer) -> Finding:
     if by_https.head is None:
-        sentence = f"GET {path} has no answer within a moment, so redirects were not looked at."
+        what = "has no answer within a moment" if by_https.outcome in _LATE else f"has no answer ({by_https.fault})"
+        sentence = f"GET {path} {what}, so redirects were not looked at."
         return found(_NAME, "skipped", sentence, facts.FORWARDED_PROTO, path=path)
     text = by_http.header("location")
     location = _place(text, _url("http", subject, path)) if by_http.status in _REDIRECTS else None
@@ -154,7 +158,16 @@ def _place(location: str, asked: str) -> SplitResult | None:
 
 
 def _target(location: SplitResult) -> str:
-    path = location.path or "/"
+    """What a client asks for there, which takes `.` and `..` out itself (RFC 3986, 5.2.4)."""
+    kept: list[str] = []
+    for segment in (location.path or "/").split("/")[1:]:
+        if segment == "..":
+            kept[-1:] = []
+        elif segment != ".":
+            kept.append(segment)
+    if location.path.endswith(("/.", "/..")):
+        kept.append("")
+    path = f"/{'/'.join(kept)}"
     return f"{path}?{location.query}" if location.query else path
 
 

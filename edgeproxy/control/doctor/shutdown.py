@@ -26,13 +26,16 @@ from edgeproxy.runtime.target_connector import UnreachableError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from edgeproxy.control.doctor.asking import Answer, Asking
     from edgeproxy.control.doctor.finding import Finding
-    from edgeproxy.control.doctor.probe import Answer, Connection, Dialer
+    from edgeproxy.control.doctor.probe import Dialer
     from edgeproxy.control.doctor.subject import Subject
 
 GRACE_SECONDS: Final = 30.0
 """How long ECS (stopTimeout) and Kubernetes (terminationGracePeriodSeconds) wait before SIGKILL, by default."""
 _AT_ONCE: Final = 1.0
+_GIVEN_UP: Final = frozenset({1, 14})
+"""What gRPC servers end calls with when they stop: CANCELLED and UNAVAILABLE."""
 _REQUESTS: Final = "requests-at-sigterm"
 _CONNECTIONS: Final = "connections-after-sigterm"
 _EXIT: Final = "exit-after-sigterm"
@@ -123,14 +126,14 @@ async def examine_shutdown(
     ]
 
 
-async def _watch_answer(seen: _Seen, task: asyncio.Future[Answer], busy: Connection, start: float) -> None:
+async def _watch_answer(seen: _Seen, task: asyncio.Future[Answer], busy: Asking, start: float) -> None:
     seen.answer = await task
     seen.answered = busy.now() - start
     if not seen.answer.is_complete:
         busy.close()  # as the load balancer does; the app must not wait for it
 
 
-async def _watch_idle(seen: _Seen, idle: Connection, start: float, pace: Pace) -> None:
+async def _watch_idle(seen: _Seen, idle: Asking, start: float, pace: Pace) -> None:
     if await idle.closed_within(pace.grace) is not None:
         seen.idle_closed = max(idle.closed.result() - start, 0.0)
 
@@ -169,6 +172,7 @@ async def _watch_process(seen: _Seen, process: Process, dialer: Dialer, start: f
 
 
 def _requests(subject: Subject, path: str, seen: _Seen) -> Finding:
+    asked = subject.said(path)
     answer = seen.answer
     assert answer is not None
     delay = subject.deregistration_delay
@@ -176,7 +180,7 @@ def _requests(subject: Subject, path: str, seen: _Seen) -> Finding:
         return found(
             _REQUESTS,
             "skipped",
-            f"GET {path} was answered before SIGTERM was sent, so no request was under way then.",
+            f"{asked} was answered before SIGTERM was sent, so no request was under way then.",
             facts.DEREGISTRATION,
             "Name a path that takes a second or more: --path / --path /slow.",
         )
@@ -186,16 +190,19 @@ def _requests(subject: Subject, path: str, seen: _Seen) -> Finding:
         return found(
             _REQUESTS,
             "skipped",
-            f"GET {path} was silent for longer than the idle timeout, {idle}: the ALB {what}, with SIGTERM or without.",
+            f"{asked} was silent for longer than the idle timeout, {idle}: the ALB {what}, with SIGTERM or without.",
             facts.IDLE_TIMEOUT,
             f"Name a path that answers within {idle} as the last one.",
         )
-    if not answer.is_complete:
+    if answer.grpc_status in _GIVEN_UP or not answer.is_complete:
         what = "the client's connection is cut" if answer.head is not None else "502"
+        how = answer.fault or "not answered"
+        if answer.is_complete:
+            what, how = f"grpc-status {answer.grpc_status}", "given up"
         return found(
             _REQUESTS,
             "problem",
-            f"SIGTERM ended GET {path} after {duration(seen.answered)} ({answer.fault or 'not answered'}): {what}.",
+            f"SIGTERM ended {asked} after {duration(seen.answered)} ({how}): {what}.",
             facts.DEREGISTRATION,
             f"On SIGTERM stop accepting, let running requests complete (they have {duration(delay)}, the "
             "deregistration delay) and exit then. See that the signal reaches the app: as process 1 of a container it "
@@ -205,7 +212,7 @@ def _requests(subject: Subject, path: str, seen: _Seen) -> Finding:
     return found(
         _REQUESTS,
         "good",
-        f"GET {path}, under way at SIGTERM, was completed {duration(seen.answered)} later.",
+        f"{asked}, under way at SIGTERM, was completed {duration(seen.answered)} later.",
         facts.DEREGISTRATION,
         seconds=seen.answered,
         status=answer.status,

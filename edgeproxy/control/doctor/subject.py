@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from edgeproxy.health.matcher import CodeMatcher
 
 Scheme = Literal["HTTP", "HTTPS"]
+Version = Literal["HTTP1", "HTTP2", "GRPC"]
 
 DEFAULT_PORTS: dict[Scheme, int] = {"HTTP": 80, "HTTPS": 443}
 
@@ -65,7 +66,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     port: int
     health: HealthSettings
     protocol: Scheme = "HTTP"
-    version: Literal["HTTP1", "HTTP2", "GRPC"] = "HTTP1"
+    version: Version = "HTTP1"
     target_group: str = ""
     address: str = ""
     paths: tuple[str, ...] = ("/",)
@@ -88,6 +89,10 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     def path(self) -> str:
         """The first path."""
         return self.paths[0]
+
+    def said(self, path: str) -> str:
+        """What is sent there, in a sentence: `GET /`; calls of gRPC are POST."""
+        return f"{'POST' if self.version == 'GRPC' else 'GET'} {path}"
 
     @property
     def tls(self) -> ssl.SSLContext | None:

@@ -10,7 +10,8 @@ import msgspec
 
 from edgeproxy.control.addresses import parse_address
 from edgeproxy.control.doctor.keep_alive import MARGIN
-from edgeproxy.control.doctor.subject import DEFAULT_PORTS, HealthSettings, Subject
+from edgeproxy.control.doctor.subject import DEFAULT_PORTS, HealthSettings, Subject, Version
+from edgeproxy.model.target_group import TargetGroup
 from edgeproxy.model.topology import group_references
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from edgeproxy.control.doctor.subject import Scheme
     from edgeproxy.model.listener import Listener
     from edgeproxy.model.target import Target
-    from edgeproxy.model.target_group import TargetGroup
     from edgeproxy.model.topology import Topology
 
 
@@ -43,6 +43,8 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     patience: float | None = None
     host: str | None = None
     is_quick: bool = False
+    version: Version = "HTTP1"
+    """Of the targets on the command line; those of a file have their target group's."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot stand in a request.
@@ -87,19 +89,39 @@ def typed_target(text: str) -> TypedTarget:
 
 def from_targets(targets: Sequence[TypedTarget], wishes: Wishes) -> list[Subject]:
     """The targets of the command line, with the load balancer's defaults."""
-    return [
-        _wished(
-            Subject(
-                id=target.host,
-                port=target.port,
-                protocol=target.protocol,
-                health=HealthSettings(port=target.port, protocol=target.protocol),
-                paths=(target.path or "/",),
-            ),
-            wishes,
-        )
-        for target in targets
-    ]
+    return [_wished(_of_typed(target, wishes.version), wishes) for target in targets]
+
+
+def _of_typed(target: TypedTarget, version: Version) -> Subject:
+    health = _default_health(target, version)
+    return Subject(
+        id=target.host,
+        port=target.port,
+        protocol=target.protocol,
+        version=version,
+        health=health,
+        paths=(target.path or _default_path(health, version),),
+    )
+
+
+def _default_health(target: TypedTarget, version: Version) -> HealthSettings:
+    group = TargetGroup(name="none", protocol=target.protocol, protocol_version=version, port=target.port)
+    return HealthSettings(
+        port=target.port,
+        protocol=target.protocol,
+        path=group.effective_health_check_path,
+        matcher=_matcher_of(group),
+    )
+
+
+def _default_path(health: HealthSettings, version: Version) -> str:
+    """What is asked for where nobody says; what methods a gRPC server has, nobody can guess."""
+    return health.path if version == "GRPC" else "/"
+
+
+def _matcher_of(group: TargetGroup) -> str:
+    matcher = group.effective_matcher
+    return matcher.http_code or matcher.grpc_code or "200"
 
 
 def from_topology(topology: Topology, wishes: Wishes) -> list[Subject]:
@@ -116,20 +138,21 @@ def _of_target(topology: Topology, group: TargetGroup, target: Target) -> Subjec
     assert load_balancer is not None  # somebody uses the group
     listeners = list(_listeners_of(topology, group))
     listener = next((each for each in listeners if each.protocol == "HTTPS"), listeners[0])
-    matcher = group.effective_matcher
+    health = HealthSettings(
+        port=group.health_check_port_of(target),
+        protocol=group.effective_health_check_protocol,
+        path=group.effective_health_check_path,
+        matcher=_matcher_of(group),
+        timeout=group.health_check_timeout_seconds,
+    )
     return Subject(
         id=target.id,
         port=group.port_of(target),
         protocol=group.protocol,
         version=group.protocol_version,
         target_group=group.name,
-        health=HealthSettings(
-            port=group.health_check_port_of(target),
-            protocol=group.effective_health_check_protocol,
-            path=group.effective_health_check_path,
-            matcher=matcher.http_code or matcher.grpc_code or "200",
-            timeout=group.health_check_timeout_seconds,
-        ),
+        health=health,
+        paths=(_default_path(health, group.protocol_version),),
         client_protocol="https" if listener.protocol == "HTTPS" else "http",
         client_port=listener.port,
         idle_timeout=load_balancer.settings.idle_timeout_seconds,

@@ -14,8 +14,9 @@ from edgeproxy.control.doctor.request import forwarded
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from edgeproxy.control.doctor.asking import Answer
     from edgeproxy.control.doctor.finding import Finding
-    from edgeproxy.control.doctor.probe import Answer, Connection, Dialer
+    from edgeproxy.control.doctor.probe import Connection, Dialer
     from edgeproxy.control.doctor.subject import Subject
 
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -33,7 +34,7 @@ async def examine_websocket(subject: Subject, dialer: Dialer, tell: Callable[[st
         sentence = "WebSocket was not tried: name a path with --websocket-path."
         return [found("websocket", "skipped", sentence, facts.WEBSOCKET)]
     key = base64.b64encode(secrets.token_bytes(16)).decode()
-    connection = await dialer.connect(subject)
+    connection = await dialer.connect_h1(subject)
     try:
         request = forwarded(
             subject,

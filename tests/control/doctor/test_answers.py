@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from edgeproxy.control.doctor.answers import examine_answers, judge
-from edgeproxy.control.doctor.probe import Answer, Dialer
+from edgeproxy.control.doctor.asking import Answer
 from edgeproxy.protocol.head_parser import parse_response_head
 from tests.helpers.targets import ScriptedTarget, answering, garbage, leaving_after, saying, silent
 
 if TYPE_CHECKING:
     from edgeproxy.control.doctor.finding import Finding
+    from edgeproxy.control.doctor.probe import Dialer
 
 
 async def look(script: Any, subject_of: Any, dialer: Dialer, **changes: Any) -> list[Finding]:

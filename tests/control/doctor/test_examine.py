@@ -3,10 +3,13 @@ from __future__ import annotations
 import ssl
 from typing import Any
 
+import pytest
 import trustme
 
-from edgeproxy.control.doctor.examine import examine, examine_all
+from edgeproxy.control.doctor.examine import Report, examine, examine_all
 from edgeproxy.control.doctor.probe import Dialer
+from tests.helpers.grpc_service import GrpcService
+from tests.helpers.h2_peer import H2Target, answering_h2
 from tests.helpers.targets import ScriptedTarget, answering, silent
 
 FINE = ["answers", "health-check", "host-validation", "https-redirect", "websocket", "keep-alive"]
@@ -77,9 +80,41 @@ async def test_targets_are_reported_in_the_order_given(subject_of: Any, dialer: 
     assert [second.port, first.port] == [each.subject.port for each in reports]
 
 
-async def test_of_http2_groups_only_the_health_is_looked_at(subject_of: Any, dialer: Dialer) -> None:
-    async with ScriptedTarget(answering()) as target:
-        report = await examine(subject_of(target, version="HTTP2"), dialer, ignore)
+async def test_an_app_of_http2_is_examined_in_http2(subject_of: Any, clock: Any) -> None:
+    async with H2Target(answering_h2()) as target:
+        subject = subject_of(target.port, version="HTTP2", idle_timeout=0.05, patience=0.06)
+        report = await examine(subject, Dialer(now=clock), ignore)
 
-    assert ["health-check", "protocol-version"] == [each.name for each in report.findings]
-    assert ["problem", "skipped"] == [each.severity for each in report.findings]
+    assert [name if name != "websocket" else "protocol-version" for name in FINE] == names(report)
+    assert ["protocol-version"] == [each.name for each in report.findings if each.severity != "good"]
+
+
+async def test_a_service_of_grpc_is_called(subject_of: Any, clock: Any) -> None:
+    path = "/AWS.ALB/healthcheck"
+    with GrpcService() as service:
+        health = {"path": path, "matcher": "12"}
+        subject = subject_of(
+            service.port, version="GRPC", paths=(path,), health=health, idle_timeout=0.05, patience=0.06
+        )
+        report = await examine(subject, Dialer(now=clock), ignore)
+
+    assert ["answers", "health-check", "protocol-version", "keep-alive"] == names(report)
+    assert ["good", "good", "skipped", "good"] == [each.severity for each in report.findings]
+    assert f"POST {path} is answered with 200 and grpc-status 12 after" in report.findings[0].sentence
+    assert "is answered with grpc-status 12 (UNIMPLEMENTED), as the matcher 12 wants" in report.findings[1].sentence
+
+
+@pytest.mark.parametrize("version", ["HTTP2", "GRPC"])
+async def test_an_app_of_http_1_in_a_group_of_another_version_is_told(
+    version: str, subject_of: Any, dialer: Dialer
+) -> None:
+    async with ScriptedTarget(answering()) as target:
+        matcher = {"matcher": "12"} if version == "GRPC" else {}
+        report = await examine(subject_of(target, version=version, health=matcher), dialer, ignore)
+
+    assert {"answers", "health-check"} == {each.name for each in report.findings if each.severity == "problem"}
+    assert "needs a target group with the protocol version HTTP1" in report.findings[0].cure
+
+
+def names(report: Report) -> list[str]:
+    return [each.name for each in report.findings]

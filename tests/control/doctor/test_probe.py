@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trustme
 
-from edgeproxy.control.doctor.probe import Answer, Connection, Dialer, why
+from edgeproxy.control.doctor.probe import Connection, Dialer, why
 from edgeproxy.exchange.outcome import Outcome
 from edgeproxy.protocol.limits import MAX_RESPONSE_HEAD
 from edgeproxy.runtime.target_connector import UnreachableError
@@ -22,6 +22,7 @@ from tests.helpers.targets import (
 )
 
 if TYPE_CHECKING:
+    from edgeproxy.control.doctor.asking import Answer
     from tests.helpers.conversation import Conversation
 
 pytestmark = pytest.mark.both_loops
@@ -30,7 +31,7 @@ REQUEST = b"GET / HTTP/1.1\r\nHost: app\r\n\r\n"
 
 
 async def ask(target: ScriptedTarget, subject_of: Any, dialer: Dialer, **times: float) -> tuple[Connection, Answer]:
-    connection = await dialer.connect(subject_of(target))
+    connection = await dialer.connect_h1(subject_of(target))
     limits: dict[str, Any] = {"idle_timeout": 20, "at_most": 20} | times
     return connection, await connection.ask(REQUEST, **limits)
 
@@ -162,6 +163,15 @@ async def test_a_head_that_is_too_long_is_counted_if_its_end_came_along() -> Non
 
     assert (Outcome.TARGET_MALFORMED, len(head) + 4) == (whole.outcome, whole.head_size)
     assert (Outcome.TARGET_MALFORMED, 0) == (begun.outcome, begun.head_size)
+
+
+async def test_a_head_that_is_too_long_is_counted_without_the_interim_ones_before_it() -> None:
+    interim = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Long: " + b"x" * (40 << 10) + b"\r\n\r\n"
+    _, whole = await hearing(interim + head)
+    _, pieces = await hearing(interim[:30], interim[30:] + head)
+
+    assert [len(head)] * 2 == [whole.head_size, pieces.head_size]
 
 
 async def test_an_endless_head_is_given_up_at_the_limit() -> None:

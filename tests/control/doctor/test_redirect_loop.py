@@ -74,6 +74,31 @@ async def test_the_query_belongs_to_the_place(subject_of: Any, dialer: Dialer) -
     assert ["problem", "good"] == [loop.severity, onwards.severity]
 
 
+@pytest.mark.parametrize("location", ["https://localhost/x/../a", "/./a", "https://localhost/../a", "b/../a"])
+async def test_dots_in_a_location_lead_where_a_client_goes(location: str, subject_of: Any, dialer: Dialer) -> None:
+    loop = await look(redirecting(location), subject_of, dialer, paths=("/a",))
+    onwards = await look(redirecting(f"{location}/.."), subject_of, dialer, paths=("/a",))
+
+    assert ["problem", "good"] == [loop.severity, onwards.severity]
+
+
+async def test_what_is_sent_as_it_stands_is_no_place_that_a_redirect_leads_to(subject_of: Any, dialer: Dialer) -> None:
+    """An app that leads `/a/../b` to `/b` has only said it in other words."""
+    finding = await look(redirecting("https://localhost/b"), subject_of, dialer, paths=("/a/../b",))
+
+    assert "good" == finding.severity
+
+
+async def test_an_answer_that_is_none_is_not_called_late(subject_of: Any, dialer: Dialer) -> None:
+    async def garbage(conversation: Conversation, head: bytes) -> None:
+        await conversation.send(b"garbage\r\n\r\n")
+
+    finding = await look(garbage, subject_of, dialer)
+
+    assert "skipped" == finding.severity
+    assert finding.sentence.startswith("GET / has no answer (")
+
+
 async def test_urls_of_http_for_clients_of_https_are_found(subject_of: Any, dialer: Dialer) -> None:
     login = await look(redirecting("http://localhost/login"), subject_of, dialer)
     back = await look(redirecting("http://localhost/"), subject_of, dialer)

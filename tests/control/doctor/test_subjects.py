@@ -151,3 +151,16 @@ def test_patience_is_a_bit_more_than_the_idle_timeout() -> None:
 def test_what_cannot_stand_in_a_request_is_refused(wish: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="is not a"):
         Wishes(**wish)
+
+
+def test_a_target_of_grpc_is_called_where_its_target_group_would_call_it() -> None:
+    [subject] = from_targets([typed_target("8080")], Wishes(version="GRPC"))
+
+    assert ("GRPC", ("/AWS.ALB/healthcheck",)) == (subject.version, subject.paths)
+    assert ("/AWS.ALB/healthcheck", "12") == (subject.health.path, subject.health.matcher)
+
+
+def test_what_shall_be_called_can_be_said() -> None:
+    [subject] = from_targets([typed_target("8080")], Wishes(version="GRPC", paths=("/a.B/C",), matcher="0"))
+
+    assert (("/a.B/C",), "0") == (subject.paths, subject.health.matcher)
