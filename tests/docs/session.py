@@ -30,6 +30,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from tests.docs.pages import ROOT
+from tests.helpers.ports import reserved_ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -58,7 +59,9 @@ class Session:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._ports = dict(zip(PORTS, _free_ports(len(PORTS)), strict=True))
+        self._reserved = contextlib.ExitStack()
+        ports = self._reserved.enter_context(reserved_ports(len(PORTS)))
+        self._ports = dict(zip(PORTS, map(str, ports), strict=True))
         self._running: list[Program] = []
         self._last_status = 0
         self._environment = self._prepare()
@@ -67,6 +70,7 @@ class Session:
         """End what still runs."""
         for program in self._running:
             program.close()
+        self._reserved.close()
 
     def write(self, name: str, text: str) -> None:
         """A file that the page shows."""
@@ -295,12 +299,6 @@ def matches(shown: Sequence[str], output: str) -> bool:
 
 def _difference(command: str, shown: Sequence[str], output: str) -> str:
     return "\n".join([f"$ {command}", "is shown to print", *shown, "and prints", output])
-
-
-def _free_ports(count: int) -> list[str]:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [str(each.getsockname()[1]) for each in sockets]
 
 
 def _listens(port: int) -> bool:

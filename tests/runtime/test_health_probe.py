@@ -17,6 +17,7 @@ from edgeproxy.health.outcome import FAILED, INTERNAL_ERROR, PASSED, TIMED_OUT, 
 from edgeproxy.model.security_policy import policy_for_targets
 from edgeproxy.runtime.health_probe import Probe, encode_probe, run_probe
 from edgeproxy.runtime.target_tls import target_context
+from tests.helpers.ports import reserved_port
 from tests.helpers.proxies import no_more_than, open_files
 from tests.helpers.targets import (
     Script,
@@ -139,10 +140,8 @@ async def test_an_answer_means(script: Script, result: CheckResult) -> None:
 
 @pytest.mark.both_loops
 async def test_nobody_listening_fails_the_check() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-
-    assert FAILED == await run_probe(probe(port))
+    with reserved_port() as port:
+        assert FAILED == await run_probe(probe(port))
 
 
 @pytest.mark.both_loops

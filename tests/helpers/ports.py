@@ -1,0 +1,36 @@
+"""Ports that a test names before anybody listens on them, or on which nobody ever does.
+
+    with reserved_port() as port: ...
+
+A port that was free a moment ago is anybody's: the kernel gives it to the next test that asks for port 0. One that a
+socket holds without listening is given to nobody, and refuses connections. A server may still listen there, since it
+sets SO_REUSEADDR, as servers do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def reserved_ports(count: int) -> Iterator[list[int]]:
+    """So many ports of the loopback, held until the block is left."""
+    with contextlib.ExitStack() as stack:
+        holding = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in holding:
+            # Before it is bound, or the port would be the only one's that has not asked to share it.
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            each.bind(("127.0.0.1", 0))
+        yield [each.getsockname()[1] for each in holding]
+
+
+@contextlib.contextmanager
+def reserved_port() -> Iterator[int]:
+    """One."""
+    with reserved_ports(1) as (port,):
+        yield port
