@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from tests.docs.pages import Step
 
-PATIENCE_SECONDS: Final = 10.0
+PATIENCE_SECONDS: Final = 60.0
 PORTS: Final = ("4580", "8000", "8001", "8002", "8080", "8081", "8443", "9000", "50051")
 """What the pages use and a test must not."""
 
@@ -164,7 +164,7 @@ class Session:
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
                 text=True,
-                timeout=60,
+                timeout=120,
                 check=False,
             )
             output = self._there(done.stdout)
@@ -185,7 +185,7 @@ class Session:
         for name in ("Makefile", "pyproject.toml"):
             (self.folder / name).write_bytes((ROOT / name).read_bytes())
         (programs.parent / "installed").touch()
-        (self.folder / ".curlrc").write_text("silent\nshow-error\nmax-time = 20\n")
+        (self.folder / ".curlrc").write_text("silent\nshow-error\nmax-time = 60\n")
         without = {name: value for name, value in os.environ.items() if not name.startswith("EDGEPROXY_")}
         return without | {
             "HOME": str(self.folder),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tests.helpers.conversation import Conversation
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 
 GIBIBYTE = 1 << 30
 BURST = 1 << 28

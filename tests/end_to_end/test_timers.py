@@ -133,7 +133,7 @@ async def test_a_tls_handshake_that_takes_longer_than_the_idle_timeout_is_no_sil
         async with running(text, time_scale=0.05) as edgeproxy:
             asking = asyncio.create_task(edgeproxy.ask())
             started = monotonic()
-            await edgeproxy.sweeps(3)
+            await edgeproxy.sweeps(4)
             duration = monotonic() - started
             gate.set()
             answer = await asking

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-TIMEOUT_SECONDS = 30.0
+TIMEOUT_SECONDS = 60.0
 Event = dict[str, Any]
 
 
