@@ -86,7 +86,7 @@ async def test_thresholds_count_results_in_a_row() -> None:
     group = "HealthyThresholdCount: 3, UnhealthyThresholdCount: 2"
     async with (
         ScriptedTarget(answering(), health_status=200) as target,
-        running(forwarding_to(target.port, group=group), time_scale=0.001) as edgeproxy,
+        running(forwarding_to(target.port, group=group), time_scale=1) as edgeproxy,
     ):
         checker = edgeproxy.proxy._groups.checkers["app"]
         await edgeproxy.healthy()
