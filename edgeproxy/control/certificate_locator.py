@@ -7,7 +7,7 @@
 Logs and the API show an ARN for each. It is derived from what the file says, so it survives restarts and renewals, as
 an ACM certificate's ARN does (user guide, https-listener-certificates).
 
-What reads certificates is imported with the first of them: its library is a quarter of what a start takes, and a
+What reads certificates is imported with the first of them: its library is a fifth of what a start takes, and a
 configuration of HTTP listeners needs none of it.
 """
 

@@ -1,9 +1,9 @@
 """A shell session as a page shows it: its files, its commands, and whether they print what stands there.
 
 How it works
-    Each page gets a folder of its own. `edgeproxy` and `python3` are this project's. The ports that the pages use are
-    replaced by free ones on the way in and put back on the way out, so that tests run beside one another and beside a
-    real edgeproxy.
+    Each page gets a folder of its own. `edgeproxy`, `python3` and `pip` are this project's. The ports that the pages
+    use are replaced by free ones on the way in and put back on the way out, so that tests run beside one another and
+    beside a real edgeproxy.
 
     A command that goes on (`edgeproxy run`, `demo`, `logs`, or anything with `&`) runs to the end of the page, or until
     the next `edgeproxy run`, as after Ctrl-C. What it is shown to print must have been printed by then. One that is
@@ -47,6 +47,8 @@ _GOES_ON = re.compile(r"(\S*/)?edgeproxy (run|demo|logs)\b|make run\b|.*&\Z", re
 _SERVES = re.compile(r"(\S*/)?edgeproxy (run|demo)\b|make run\b")
 _READY = "admin endpoint:"
 
+SHIMS: Final = {"edgeproxy": "-m edgeproxy", "python3": "", "python": "", "pip": "-m pip"}
+"""Programs that are this project's, whatever else the machine has: what pages install is there already."""
 _SHIM = '#!/bin/sh\nexec "{python}" {arguments} "$@"\n'
 
 
@@ -178,7 +180,7 @@ class Session:
     def _prepare(self) -> dict[str, str]:
         programs = self.folder / ".venv" / "bin"
         programs.mkdir(parents=True)
-        for name, arguments in (("edgeproxy", "-m edgeproxy"), ("python3", ""), ("python", "")):
+        for name, arguments in SHIMS.items():
             (programs / name).write_text(_SHIM.format(python=sys.executable, arguments=arguments))
             (programs / name).chmod(0o755)
         # What `make run` would install is there already.
