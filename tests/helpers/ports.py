@@ -19,14 +19,23 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def reserved_ports(count: int) -> Iterator[list[int]]:
-    """So many ports of the loopback, held until the block is left."""
+    """So many ports, held until the block is left."""
     with contextlib.ExitStack() as stack:
-        holding = [stack.enter_context(socket.socket()) for _ in range(count)]
+        holding = [stack.enter_context(_unbound()) for _ in range(count)]
         for each in holding:
             # Before it is bound, or the port would be the only one's that has not asked to share it.
             each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            each.bind(("127.0.0.1", 0))
+            each.bind(("", 0))
         yield [each.getsockname()[1] for each in holding]
+
+
+def _unbound() -> socket.socket:
+    """For every address: a port of ::1 that somebody else has is none to listen on everywhere."""
+    if not socket.has_dualstack_ipv6():
+        return socket.socket()
+    sock = socket.socket(socket.AF_INET6)
+    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    return sock
 
 
 @contextlib.contextmanager

@@ -290,14 +290,14 @@ async def test_a_slow_stream_holds_back_whoever_sends() -> None:
 
 
 async def test_a_trickle_is_not_silence() -> None:
-    # 3 s of the load balancer's time at an idle timeout of 1.
+    # 15 s of the load balancer's time at an idle timeout of 5.
     async with (
-        ScriptedTarget(answering(bytes(3000))) as target,
-        running(forwarding_to(target.port, idle_timeout=1), time_scale=0.3) as edgeproxy,
+        ScriptedTarget(answering(bytes(15_000))) as target,
+        running(forwarding_to(target.port, idle_timeout=5), time_scale=0.06) as edgeproxy,
     ):
         await edgeproxy.healthy()
         edgeproxy.proxy.faults.add(Fault(bandwidth=1000, where=APP))
-        assert 3000 == len((await edgeproxy.ask()).body)
+        assert 15_000 == len((await edgeproxy.ask()).body)
 
 
 async def test_connections_serve_on_behind_a_slow_response() -> None:
