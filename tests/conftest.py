@@ -6,6 +6,7 @@ import asyncio
 import signal
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
 
 from edgeproxy.runtime.loop import loop_factory
@@ -14,6 +15,15 @@ from tests.helpers.process import EdgeProxyProcess, ListeningScript
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+# A busy machine is slow and nothing is wrong: no example has a time limit. The examples are the same in every run, so
+# that what passes here passes there; new ones are looked for by `python -m tests.fuzz` and, in every property, by
+# `pytest --hypothesis-profile=search`.
+hypothesis.settings.register_profile(
+    "search", deadline=None, database=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.register_profile("same", hypothesis.settings.get_profile("search"), derandomize=True)
+hypothesis.settings.load_profile("same")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -34,8 +34,9 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from edgeproxy.balancing.group import TargetGroupState
-    from edgeproxy.balancing.sticky_token import TokenSealer, TokenShape
+    from edgeproxy.balancing.sticky_token import TokenShape
     from edgeproxy.balancing.target_state import TargetState
+    from edgeproxy.balancing.token_sealer import TokenSealer
 
 EXPIRES_AFTER: Final = 7 * 24 * 3600
 """Seconds from the routing of a request to the `Expires` of its cookies, whatever the duration (observed)."""

@@ -6,6 +6,9 @@
 
 Logs and the API show an ARN for each. It is derived from what the file says, so it survives restarts and renewals, as
 an ACM certificate's ARN does (user guide, https-listener-certificates).
+
+What reads certificates is imported with the first of them: its library is a fifth of what a start takes, and a
+configuration of HTTP listeners needs none of it.
 """
 
 from __future__ import annotations
@@ -13,17 +16,19 @@ from __future__ import annotations
 import difflib
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from edgeproxy.control.certs import DEV_NAMES, DevelopmentCA
 from edgeproxy.errors import ConfigError
 from edgeproxy.model.listener import DEVELOPMENT
-from edgeproxy.runtime.server_certificate import CertificateFiles, read_server_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from edgeproxy.model.listener import Certificate
+    from edgeproxy.runtime.server_certificate import CertificateFiles
+
+DEV_NAMES: Final = ("localhost", "*.localhost", "127.0.0.1", "::1")
+"""What a listener's `dev` certificate covers, besides the names that the user adds."""
 
 
 class FileCertificateLocator:
@@ -63,6 +68,11 @@ class FileCertificateLocator:
         Raises:
             ConfigError: They do not; `path` is `CertificateArn` or `KeyFile`.
         """
+        from edgeproxy.runtime.server_certificate import (  # noqa: PLC0415 - see the top of this file
+            CertificateFiles,
+            read_server_certificate,
+        )
+
         name = certificate.certificate_arn
         if not certificate.is_file:
             if certificate.key_file is not None:
@@ -87,6 +97,8 @@ class FileCertificateLocator:
         own = self._certs_dir / f"{name.rpartition('/')[2]}.pem"
         if name != DEVELOPMENT and own.exists():
             return own
+        from edgeproxy.control.certs import DevelopmentCA  # noqa: PLC0415 - see the top of this file
+
         return DevelopmentCA.open(self._certs_dir).issue((*self._dev_names, *hosts)).path
 
     def _path(self, name: str) -> Path:

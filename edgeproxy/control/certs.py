@@ -27,7 +27,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, cast
 
 import idna
-import trustme
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
@@ -44,9 +43,6 @@ from edgeproxy.runtime.server_certificate import CertificateFiles, read_server_c
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-
-DEV_NAMES: Final = ("localhost", "*.localhost", "127.0.0.1", "::1")
-"""What a listener's `dev` certificate covers, besides the names that the user adds."""
 
 CA_LIFETIME: Final = timedelta(days=3650)
 LEAF_LIFETIME: Final = timedelta(days=397)
@@ -102,7 +98,7 @@ class DevelopmentCA:
         self.origin = origin
         self._directory = directory
         self._now = now
-        self._issuer = trustme.CA.from_pem(certificate_pem, key_pem)
+        self._pem = certificate_pem, key_pem
 
     def __repr__(self) -> str:
         return f"<DevelopmentCA {self.name!r} in {self._directory} until {self.not_after:%Y-%m-%d}>"
@@ -172,7 +168,9 @@ class DevelopmentCA:
         return IssuedCertificate(path=path, names=wanted, not_after=not_after, is_new=is_new)
 
     def _leaf_pem(self, names: tuple[str, ...], not_after: datetime) -> bytes:
-        leaf = self._issuer.issue_cert(
+        import trustme  # noqa: PLC0415 - takes a while, and most starts find the certificate of an earlier one
+
+        leaf = trustme.CA.from_pem(*self._pem).issue_cert(
             *names,
             common_name=names[0][:64],  # X.520's limit for a common name
             organization_name="edgeproxy",

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgeproxy.control.certs import DEV_NAMES
+from edgeproxy.control.certificate_locator import DEV_NAMES
 from edgeproxy.errors import ConfigError
 from edgeproxy.runtime.server_certificate import CertificateFiles, best_by_name, read_server_certificate
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from edgeproxy.balancing.group import TargetGroupState
 from edgeproxy.balancing.stickiness import GroupStickiness, Visit, read_cookies
-from edgeproxy.balancing.sticky_token import KEY_BYTES, TokenSealer
+from edgeproxy.balancing.sticky_token import KEY_BYTES
+from edgeproxy.balancing.token_sealer import TokenSealer
 from edgeproxy.model.target import TargetHealth, TargetHealthState
 from edgeproxy.runtime.compiled_actions import target_stickiness
 

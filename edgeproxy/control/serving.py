@@ -21,7 +21,6 @@ from edgeproxy.control.config.watch import watch
 from edgeproxy.control.exit_codes import ExitCode
 from edgeproxy.control.output import event, silent_about_server_names
 from edgeproxy.control.signals import StopSignals, answering
-from edgeproxy.control.stickiness_key import stickiness_key
 from edgeproxy.control.store import Store
 from edgeproxy.control.trust_store_locator import FileTrustStoreLocator
 from edgeproxy.errors import BindError, ConfigError, EdgeProxyError
@@ -130,7 +129,7 @@ def _proxy(
         access_log=access_log,
         connection_log=connection_log,
         health_check_log=health_check_log,
-        stickiness_key=functools.partial(stickiness_key, plan.certs_dir),
+        stickiness_key=functools.partial(_stickiness_key, plan.certs_dir),
         fault_header=plan.fault_header,
     )
 
@@ -167,6 +166,12 @@ async def _admin_endpoint(proxy: EdgeProxy, plan: Plan) -> AsyncIterator[Address
         yield address
     finally:
         await endpoint.stop()
+
+
+def _stickiness_key(directory: Path) -> bytes:
+    from edgeproxy.control.stickiness_key import stickiness_key  # noqa: PLC0415 - few configurations need one
+
+    return stickiness_key(directory)
 
 
 def _metrics(proxy: EdgeProxy) -> bytes:

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from edgeproxy.errors import ConfigError
-from edgeproxy.runtime.trust_store import TrustStoreFiles
 
 if TYPE_CHECKING:
     from edgeproxy.model.trust_store import TrustStore
+    from edgeproxy.runtime.trust_store import TrustStoreFiles
 
 _SUFFIXES: Final = (".pem", ".crt", ".cer")
 
@@ -27,6 +27,9 @@ class FileTrustStoreLocator:
         Raises:
             ConfigError: The bundle is a folder without certificates; `path` is `CaCertificatesBundle`.
         """
+        # Only who asks clients for certificates pays for the library that reads them.
+        from edgeproxy.runtime.trust_store import TrustStoreFiles  # noqa: PLC0415
+
         bundle = self._path(store.ca_certificates_bundle)
         revocations = tuple(self._path(each) for each in store.revocations)
         files: tuple[Path, ...] = (bundle,)

@@ -12,7 +12,7 @@ import secrets
 from typing import TYPE_CHECKING, NamedTuple
 
 from edgeproxy.balancing.group import TargetGroupState
-from edgeproxy.balancing.sticky_token import KEY_BYTES, TokenSealer
+from edgeproxy.balancing.sticky_token import KEY_BYTES
 from edgeproxy.exchange.context import ExchangeContext
 from edgeproxy.exchange.desync_mode import DesyncMode
 from edgeproxy.exchange.forwarding import RequestForwarding
@@ -30,6 +30,7 @@ from edgeproxy.runtime.request_ring import ListenerPlace, RequestRing
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from edgeproxy.balancing.token_sealer import TokenSealer
     from edgeproxy.exchange.ports import TargetDialer
     from edgeproxy.model.action import Action
     from edgeproxy.model.listener import Listener
@@ -126,7 +127,9 @@ class Compiler:
 
     def _cookie_sealer(self) -> TokenSealer:
         if self._sealer is None:
-            self._sealer = TokenSealer(self._stickiness_key(), secrets.token_bytes)
+            from edgeproxy.balancing import token_sealer  # noqa: PLC0415 - few configurations need it
+
+            self._sealer = token_sealer.TokenSealer(self._stickiness_key(), secrets.token_bytes)
         return self._sealer
 
     def _context(

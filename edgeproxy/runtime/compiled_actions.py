@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from edgeproxy.balancing.group import TargetGroupState
-    from edgeproxy.balancing.sticky_token import TokenSealer
+    from edgeproxy.balancing.token_sealer import TokenSealer
     from edgeproxy.model.action import Action
     from edgeproxy.model.listener import Listener
     from edgeproxy.model.rule import Rule

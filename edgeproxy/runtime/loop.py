@@ -26,9 +26,15 @@ def on_exception(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> No
 
     Where the other end resets a TLS connection, uvloop may still have something to write. It ends the connection as it
     should and calls that fatal, with a traceback; to us it is a client or a target that has left.
+
+    Where a target resets a connection in the very round of the loop in which the attempt is given up, nobody looks any
+    more at the future that the loop has made for it. Futures of our own are looked at.
     """
-    if context.get("message") == "Fatal error on SSL protocol" and isinstance(context.get("exception"), RuntimeError):
-        _log.debug("A TLS connection was reset: %s", context["exception"])
+    message, error = context.get("message"), context.get("exception")
+    if message == "Fatal error on SSL protocol" and isinstance(error, RuntimeError):
+        _log.debug("A TLS connection was reset: %s", error)
+    elif message == "Future exception was never retrieved" and isinstance(error, ConnectionError):
+        _log.debug("A connection ended as it was given up: %s", error)
     else:
         loop.default_exception_handler(context)
 

@@ -1,7 +1,8 @@
 """Which TLS a listener speaks: Python's own, or pyOpenSSL's where clients are asked for certificates.
 
 Python's `ssl` cannot accept a certificate that it has not verified, cannot say which certificate it refused, and cannot
-name authorities to clients. pyOpenSSL can, and is slower; so it is imported, and paid for, only where it is needed.
+name authorities to clients. pyOpenSSL can, and is slower. Each is imported, and paid for, only where it is needed: a
+configuration of HTTP listeners starts without either.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from edgeproxy.errors import ConfigError
-from edgeproxy.runtime.tls import ListenerTls
 
 if TYPE_CHECKING:
     import asyncio
@@ -120,6 +120,8 @@ def server_tls(
         raise ConfigError("Certificates", None, "This proxy was given no way to find certificates.")
     mutual = listener.client_certificates
     if mutual is None:
+        from edgeproxy.runtime.tls import ListenerTls  # noqa: PLC0415 - see the top of this file
+
         return ListenerTls(listener, certificates, before=before, offers_h2=offers_h2)
     from edgeproxy.runtime.mutual_tls import ListenerMutualTls  # noqa: PLC0415 - see the top of this file
 

@@ -59,11 +59,13 @@ def test_a_rolling_deploy_loses_no_request(alb: Alb, instance: Instance) -> None
     old = [instance("old-1"), instance("old-2")]
     alb.register(*old)
     alb.wait_healthy()
-    client, statuses, is_done = alb.clients.urllib3(), Counter[int](), threading.Event()
+    client, statuses = alb.clients.urllib3(), Counter[int]()
+    was_answered, is_done = threading.Event(), threading.Event()
 
     def customers() -> None:
         while not is_done.is_set():
             statuses[client.request("GET", "https://localhost/whoami").status] += 1
+            was_answered.set()
 
     shopping = threading.Thread(target=customers)
     shopping.start()
@@ -71,6 +73,8 @@ def test_a_rolling_deploy_loses_no_request(alb: Alb, instance: Instance) -> None
         alb.register(instance(f"new-{number}"))
         alb.wait_healthy()
         alb.deregister(each)
+        was_answered.clear()
+        was_answered.wait()  # what was under way is over; time that is moved waits for nobody
         alb.advance(30)  # the deregistration delay
         each.stop()
     is_done.set()

@@ -21,7 +21,7 @@ from edgeproxy.balancing.stickiness import (
     read_cookies,
     wants_same_site,
 )
-from edgeproxy.balancing.sticky_token import TokenSealer
+from edgeproxy.balancing.token_sealer import TokenSealer
 from edgeproxy.model.target import TargetHealth, TargetHealthState
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,10 +15,21 @@ from edgeproxy.runtime.request_ring import RequestRing
 from edgeproxy.runtime.status import ListenerStatus, ProxyState, TargetGroupStatus, TargetStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from edgeproxy.model.topology import Topology
 
 HEALTHY = TargetHealth(TargetHealthState.HEALTHY)
 TIMED_OUT = TargetHealth(TargetHealthState.UNHEALTHY, "Target.Timeout", "Request timed out")
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """A command that runs in this process configures it: later tests would log into this one's closed streams."""
+    logger = logging.getLogger("edgeproxy")
+    before = logger.handlers, logger.level, logger.propagate
+    yield
+    logger.handlers, logger.level, logger.propagate = before
 
 
 class FakeProxy:

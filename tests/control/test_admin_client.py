@@ -10,6 +10,7 @@ import pytest
 
 from edgeproxy.control.addresses import Address
 from edgeproxy.control.admin_client import NotAnsweredError, ask
+from tests.helpers.ports import reserved_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,7 +54,8 @@ def test_what_is_no_admin_endpoint_is_said(
 
 
 def test_nobody_there_is_said() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    with pytest.raises(NotAnsweredError, match=f"No edgeproxy answers at 127.0.0.1:{port}: Connection refused"):
+    with (
+        reserved_port() as port,
+        pytest.raises(NotAnsweredError, match=f"No edgeproxy answers at 127.0.0.1:{port}: Connection refused"),
+    ):
         ask(Address("127.0.0.1", port), "GET", "/a")

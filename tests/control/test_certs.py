@@ -15,7 +15,8 @@ from cryptography import x509
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeproxy.control.certs import DEV_NAMES, DevelopmentCA, host_name
+from edgeproxy.control.certificate_locator import DEV_NAMES
+from edgeproxy.control.certs import DevelopmentCA, host_name
 from edgeproxy.errors import ConfigError
 
 NOW = dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC)

@@ -7,7 +7,8 @@ import pytest
 
 from edgeproxy.balancing.sticky_token import TARGET as SHAPE
 from edgeproxy.balancing.sticky_token import TARGET_GROUP as GROUP_SHAPE
-from edgeproxy.balancing.sticky_token import TokenSealer, TokenShape, group_mark, target_mark
+from edgeproxy.balancing.sticky_token import TokenShape, group_mark, target_mark
+from edgeproxy.balancing.token_sealer import TokenSealer
 from edgeproxy.control.config.loader import load_text
 from edgeproxy.control.explain_target import Situation, target_lines
 from edgeproxy.control.question import Question

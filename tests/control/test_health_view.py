@@ -13,6 +13,7 @@ from edgeproxy.control.admin_client import NotAnsweredError
 from edgeproxy.control.admin_documents import health_document
 from edgeproxy.control.exit_codes import ExitCode
 from edgeproxy.model.target import TargetHealth, TargetHealthState
+from tests.helpers.ports import reserved_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -129,10 +130,8 @@ def test_another_program_on_the_port_is_told_apart(answer: bytes, serve_once: Ca
 
 
 def test_nothing_running_is_not_fine(capsys: pytest.CaptureFixture[str]) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-
-    assert ExitCode.NOT_FINE == health_view.show(Address("127.0.0.1", port), as_json=False)
+    with reserved_port() as port:
+        assert ExitCode.NOT_FINE == health_view.show(Address("127.0.0.1", port), as_json=False)
     assert f"No edgeproxy answers at 127.0.0.1:{port}: Connection refused." in capsys.readouterr().err
 
 

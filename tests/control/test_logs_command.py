@@ -19,6 +19,7 @@ from edgeproxy.control.addresses import Address
 from edgeproxy.control.admin_client import NotAnsweredError
 from edgeproxy.control.exit_codes import ExitCode
 from edgeproxy.control.logs_command import follow, run
+from tests.helpers.ports import reserved_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -189,10 +190,8 @@ def test_a_reader_that_has_seen_enough_is_a_good_end(scene: Scene) -> None:
 
 
 def test_nothing_running_is_not_fine(capsys: pytest.CaptureFixture[str]) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-
-    assert ExitCode.NOT_FINE == run(Address("127.0.0.1", port), [], as_json=False)
+    with reserved_port() as port:
+        assert ExitCode.NOT_FINE == run(Address("127.0.0.1", port), [], as_json=False)
     assert f"No edgeproxy answers at 127.0.0.1:{port}: Connection refused." in capsys.readouterr().err
 
 

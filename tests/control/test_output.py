@@ -10,20 +10,16 @@ import pytest
 from edgeproxy.control.output import LogFormat, configure_logging, event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 
 @pytest.fixture
-def configure() -> Iterator[Callable[[LogFormat], tuple[logging.Logger, io.StringIO]]]:
-    logger = logging.getLogger("edgeproxy")
-    before = logger.handlers, logger.level, logger.propagate
-
+def configure() -> Callable[[LogFormat], tuple[logging.Logger, io.StringIO]]:
     def make(log_format: LogFormat) -> tuple[logging.Logger, io.StringIO]:
         stream = io.StringIO()
         return configure_logging(log_format, stream), stream
 
-    yield make
-    logger.handlers, logger.level, logger.propagate = before
+    return make
 
 
 def test_json_lines_carry_event_and_facts(configure: Any) -> None:

@@ -10,6 +10,7 @@ import pytest
 from edgeproxy.control.addresses import Address
 from edgeproxy.control.exit_codes import ExitCode
 from edgeproxy.control.run_command import RunOptions, run_until_stopped
+from tests.helpers.wait import until_blocking
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,10 +77,9 @@ def test_the_health_check_log_is_written_to_its_file(
     log = tmp_path / "health.log"
     edgeproxy = run_edgeproxy(
         *("run", "--target", f"127.0.0.1:{port}", "--bind", "80=127.0.0.1:0", "--bind", "443=127.0.0.1:0"),
-        *("--admin", "off", "--time-scale", "0.02", "--health-check-log", log),
+        *("--admin", "off", "--time-scale", "0.1", "--health-check-log", log),
     )
-    while not log.read_text():
-        pass  # it is flushed with the next deadline sweep
+    until_blocking(log.read_text)  # it is flushed with the next deadline sweep
     edgeproxy.stop()
 
     line = log.read_text().splitlines()[0].split(" ")

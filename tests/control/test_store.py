@@ -13,7 +13,7 @@ from edgeproxy.errors import BindError, ConfigError
 from edgeproxy.model.topology import Topology
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 NEW = Topology(region="eu-west-1")
 FILE = Path("edgeproxy.yaml")
@@ -31,15 +31,9 @@ def failing(error: Exception) -> Callable[[], LoadedConfig]:
 
 
 @pytest.fixture
-def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
-    """The program's own configuration keeps its messages from the root logger, where caplog listens."""
-    logger = logging.getLogger("edgeproxy")
-    before = logger.propagate, logger.level
-    logger.propagate = True
-    logger.setLevel(logging.INFO)
-    yield caplog
-    logger.propagate, level = before
-    logger.setLevel(level)
+def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    caplog.set_level(logging.INFO, "edgeproxy")
+    return caplog
 
 
 async def test_a_topology_replaces_the_one_before(proxy: Any) -> None:

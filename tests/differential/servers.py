@@ -14,10 +14,11 @@ from aiohttp import web
 
 import edgeproxy
 from tests.bench.certificate import make_certificate
-from tests.bench.processes import free_ports, running
+from tests.bench.processes import running
 from tests.bench.proxies import Setup, table
 from tests.differential.probe import count_in_aiohttp, counting_target
 from tests.helpers import proxies
+from tests.helpers.ports import reserved_ports
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -52,10 +53,10 @@ async def aiohttp_port() -> AsyncIterator[int]:
 async def installed_port(name: str) -> AsyncIterator[int]:
     """That of nginx or HAProxy, as a process with the configuration of the benchmark."""
     proxy = next(each for each in table() if each.name == name)
-    with tempfile.TemporaryDirectory() as text:
+    with tempfile.TemporaryDirectory() as text, contextlib.ExitStack() as stack:
         folder = Path(text)
         async with counting_target() as target:
-            http_port, https_port = free_ports(2)
+            http_port, https_port = stack.enter_context(reserved_ports(2))
             setup = Setup(
                 folder=folder,
                 target_port=target.port,

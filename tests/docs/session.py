@@ -1,9 +1,9 @@
 """A shell session as a page shows it: its files, its commands, and whether they print what stands there.
 
 How it works
-    Each page gets a folder of its own. `edgeproxy` and `python3` are this project's. The ports that the pages use are
-    replaced by free ones on the way in and put back on the way out, so that tests run beside one another and beside a
-    real edgeproxy.
+    Each page gets a folder of its own. `edgeproxy`, `python3` and `pip` are this project's. The ports that the pages
+    use are replaced by free ones on the way in and put back on the way out, so that tests run beside one another and
+    beside a real edgeproxy.
 
     A command that goes on (`edgeproxy run`, `demo`, `logs`, or anything with `&`) runs to the end of the page, or until
     the next `edgeproxy run`, as after Ctrl-C. What it is shown to print must have been printed by then. One that is
@@ -30,6 +30,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from tests.docs.pages import ROOT
+from tests.helpers.ports import reserved_ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
     from tests.docs.pages import Step
 
-PATIENCE_SECONDS: Final = 10.0
+PATIENCE_SECONDS: Final = 60.0
 PORTS: Final = ("4580", "8000", "8001", "8002", "8080", "8081", "8443", "9000", "50051")
 """What the pages use and a test must not."""
 
@@ -46,6 +47,8 @@ _GOES_ON = re.compile(r"(\S*/)?edgeproxy (run|demo|logs)\b|make run\b|.*&\Z", re
 _SERVES = re.compile(r"(\S*/)?edgeproxy (run|demo)\b|make run\b")
 _READY = "admin endpoint:"
 
+SHIMS: Final = {"edgeproxy": "-m edgeproxy", "python3": "", "python": "", "pip": "-m pip"}
+"""Programs that are this project's, whatever else the machine has: what pages install is there already."""
 _SHIM = '#!/bin/sh\nexec "{python}" {arguments} "$@"\n'
 
 
@@ -58,7 +61,9 @@ class Session:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._ports = dict(zip(PORTS, _free_ports(len(PORTS)), strict=True))
+        self._reserved = contextlib.ExitStack()
+        ports = self._reserved.enter_context(reserved_ports(len(PORTS)))
+        self._ports = dict(zip(PORTS, map(str, ports), strict=True))
         self._running: list[Program] = []
         self._last_status = 0
         self._environment = self._prepare()
@@ -67,6 +72,7 @@ class Session:
         """End what still runs."""
         for program in self._running:
             program.close()
+        self._reserved.close()
 
     def write(self, name: str, text: str) -> None:
         """A file that the page shows."""
@@ -160,7 +166,7 @@ class Session:
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
                 text=True,
-                timeout=60,
+                timeout=120,
                 check=False,
             )
             output = self._there(done.stdout)
@@ -174,14 +180,14 @@ class Session:
     def _prepare(self) -> dict[str, str]:
         programs = self.folder / ".venv" / "bin"
         programs.mkdir(parents=True)
-        for name, arguments in (("edgeproxy", "-m edgeproxy"), ("python3", ""), ("python", "")):
+        for name, arguments in SHIMS.items():
             (programs / name).write_text(_SHIM.format(python=sys.executable, arguments=arguments))
             (programs / name).chmod(0o755)
         # What `make run` would install is there already.
         for name in ("Makefile", "pyproject.toml"):
             (self.folder / name).write_bytes((ROOT / name).read_bytes())
         (programs.parent / "installed").touch()
-        (self.folder / ".curlrc").write_text("silent\nshow-error\nmax-time = 20\n")
+        (self.folder / ".curlrc").write_text("silent\nshow-error\nmax-time = 60\n")
         without = {name: value for name, value in os.environ.items() if not name.startswith("EDGEPROXY_")}
         return without | {
             "HOME": str(self.folder),
@@ -295,12 +301,6 @@ def matches(shown: Sequence[str], output: str) -> bool:
 
 def _difference(command: str, shown: Sequence[str], output: str) -> str:
     return "\n".join([f"$ {command}", "is shown to print", *shown, "and prints", output])
-
-
-def _free_ports(count: int) -> list[str]:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [str(each.getsockname()[1]) for each in sockets]
 
 
 def _listens(port: int) -> bool:

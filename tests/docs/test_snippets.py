@@ -90,7 +90,7 @@ def run_python(text: str, shell: Session) -> None:
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert 0 == done.returncode, done.stdout + done.stderr

@@ -60,11 +60,12 @@ class ProxyProcess:
 
 
 @pytest.fixture
-def enough_files() -> Iterator[None]:
-    """Thousands of connections need numbers, on this side as well; processes inherit the limit."""
+def enough_files() -> Iterator[int]:
+    """Thousands of connections need numbers, on this side as well; how many there are. Processes inherit the limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, FILES if hard < 0 else min(hard, FILES)), hard))
-    yield
+    limit = max(soft, FILES if hard < 0 else min(hard, FILES))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    yield limit
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 

@@ -22,6 +22,7 @@ from edgeproxy.runtime.proxy import Bind
 from tests.helpers.conversation import Conversation, request
 from tests.helpers.https import locator, over_tls, trusting
 from tests.helpers.log_parsers import PARSERS, Line, agree, read_line
+from tests.helpers.ports import reserved_port
 from tests.helpers.proxies import RunningProxy, forwarding_to, running
 from tests.helpers.targets import ScriptedTarget, answering, garbage, leaving_after, silent
 from tests.helpers.wait import until
@@ -334,10 +335,9 @@ async def test_a_target_that_closes(logged: Logged, script: Script) -> None:
 
 @pytest.mark.conformance("access log lines, from a running proxy", "a target that refuses: -1 -1 -1", PAGE)
 async def test_a_target_that_refuses(logged: Logged) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-    async with running(forwarding_to(port), time_scale=1, access_log=logged.log) as edgeproxy:
-        answer = await edgeproxy.ask()
+    with reserved_port() as port:
+        async with running(forwarding_to(port), time_scale=1, access_log=logged.log) as edgeproxy:
+            answer = await edgeproxy.ask()
     line = logged.line
 
     is_dispatched(line, port)

@@ -169,9 +169,8 @@ async def test_httpx_and_aiohttp_and_curl_share_a_listener(tmp_path: Path) -> No
 
 
 if BROWSER is not None:  # nobody who runs these tests has to have one
-    # Its processes and its first start take their time where other tests run as well.
+
     @pytest.mark.slow
-    @pytest.mark.timeout(180)
     async def test_a_browser_loads_a_page(tmp_path: Path) -> None:
         async with behind(answering(PAGE, headers=("Content-Type: text/html",)), tmp_path) as (edgeproxy, target):
             done = await run_program(

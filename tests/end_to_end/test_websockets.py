@@ -303,9 +303,9 @@ async def many(edgeproxy: RunningProxy, count: int) -> AsyncIterator[list[Conver
 
 
 @pytest.mark.both_loops
-@pytest.mark.usefixtures("enough_files")
-async def test_a_thousand_websockets_leave_nothing_behind() -> None:
+async def test_a_thousand_websockets_leave_nothing_behind(enough_files: int) -> None:
     """No task for any of them while they are open, no descriptor afterwards; and each is logged."""
+    count = min(MANY, enough_files // 6)
     with logged() as (log, lines):
         async with (
             ScriptedTarget(echo) as target,
@@ -313,10 +313,10 @@ async def test_a_thousand_websockets_leave_nothing_behind() -> None:
         ):
             await edgeproxy.healthy()
             files, tasks = open_files(), len(asyncio.all_tasks())
-            async with many(edgeproxy, MANY) as clients:
-                # A task of each target's script is ours; connections have two ends here.
-                assert tasks + MANY >= len(asyncio.all_tasks())
-                assert 4 * MANY <= len(opened_since(files)) <= 4 * MANY + 10
+            async with many(edgeproxy, count) as clients:
+                # A task of each target's script is ours, and a health check's few; connections have two ends here.
+                assert tasks + count + 10 >= len(asyncio.all_tasks())
+                assert 4 * count <= len(opened_since(files)) <= 4 * count + 10
                 for client in clients[::50]:
                     await client.send(b"ping")
                     assert b"ping" == await client.read_exactly(4)
@@ -328,4 +328,4 @@ async def test_a_thousand_websockets_leave_nothing_behind() -> None:
             assert all(not pool.connections for pool in edgeproxy.proxy._pools._pools.values())
         found = lines()
 
-    assert MANY == sum(line.startswith("ws ") for line in found)
+    assert count == sum(line.startswith("ws ") for line in found)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.helpers.wait import until_blocking
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -29,13 +31,11 @@ def run_example(run_edgeproxy: Callable[..., EdgeProxyProcess]) -> Callable[...,
 
     def run(name: str, **environment: str) -> EdgeProxyProcess:
         process = run_edgeproxy(
-            *("run", "-c", EXAMPLES / name / "edgeproxy.yaml", "--time-scale", "0.02"),
+            *("run", "-c", EXAMPLES / name / "edgeproxy.yaml", "--time-scale", "0.1"),
             *("--bind", "80=127.0.0.1:0", "--bind", "443=127.0.0.1:0", "--admin", "127.0.0.1:0"),
             environment=environment,
         )
-        for _ in range(50):
-            if health(process)[0] == 0:
-                break
+        until_blocking(lambda: health(process)[0] == 0)
         return process
 
     return run
@@ -59,7 +59,7 @@ def curl() -> Callable[..., str]:
 
     def run(*arguments: str | Path) -> str:
         return subprocess.run(
-            ["curl", "--silent", "--show-error", "--max-time", "20", *arguments],
+            ["curl", "--silent", "--show-error", "--max-time", "60", *arguments],
             capture_output=True,
             text=True,
             check=True,

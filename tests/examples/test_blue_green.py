@@ -4,6 +4,8 @@ import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
+from tests.helpers.wait import until_blocking
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -23,13 +25,12 @@ def test_blue_green(  # one example is one story
     folder = shutil.copytree(examples / "blue-green", tmp_path / "blue-green")
     blue, green = run_script(folder / "service.py", "blue"), run_script(folder / "service.py", "green")
     edgeproxy = run_edgeproxy(
-        *("run", "-c", folder / "edgeproxy.yaml", "--time-scale", "0.02"),
+        *("run", "-c", folder / "edgeproxy.yaml", "--time-scale", "0.1"),
         *("--bind", "80=127.0.0.1:0", "--admin", "127.0.0.1:0"),
         environment={"BLUE_PORT": str(blue), "GREEN_PORT": str(green)},
     )
     url = f"http://localhost:{edgeproxy.listeners[80]}/"
-    while ask_health(edgeproxy)[0] != 0:
-        pass
+    until_blocking(lambda: ask_health(edgeproxy)[0] == 0)
 
     assert ["blue answers /\n"] * 5 == [curl(url) for _ in range(5)]
 

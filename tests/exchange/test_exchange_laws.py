@@ -238,13 +238,13 @@ def walk(stage: Stage, steps: Steps) -> Walk:
     return walk
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(STEPS)
 def test_every_exchange_ends_once_and_leaves_nothing_behind(steps: Steps) -> None:
     walk(Stage(), steps)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(STEPS)
 def test_the_laws_hold_without_targets_too(steps: Steps) -> None:
     walk(Stage(action=FixedResponseConfig(status_code="200", message_body="ok")), steps)

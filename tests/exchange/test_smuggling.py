@@ -155,7 +155,7 @@ ATTACKS = st.builds(
 @pytest.mark.conformance(
     "Desync mitigation", "no connection is used again behind a doubtful request", "edit-load-balancer-attributes"
 )
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @example(b"POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n x\r\n\r\n3\r\nabc\r\n0\r\n\r\n", "defensive")
 @example(b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\t0\r\n\r\nabc", "defensive")
 @example(
@@ -175,7 +175,7 @@ def test_what_goes_back_to_the_pool_carried_one_request_for_every_reader(attack:
             assert [] == [reader for reader, lines in seen.items() if len(lines) != 1]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(ATTACKS)
 def test_every_attack_is_accounted_for(attack: bytes) -> None:
     """Nobody waits for ever, and nothing is answered twice."""
@@ -193,7 +193,7 @@ def test_every_attack_is_accounted_for(attack: bytes) -> None:
 HOSTILE = st.text(st.characters(max_codepoint=255, blacklist_characters="\n"), max_size=30)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(HOSTILE, HOSTILE, HOSTILE, st.sampled_from(["monitor", "defensive"]))
 def test_no_value_of_a_client_adds_a_line_to_what_a_target_gets(path: str, host: str, value: str, mode: str) -> None:
     """Neither does the load balancer write it into a header of its own in a way that ends the line."""
@@ -210,7 +210,7 @@ def test_no_value_of_a_client_adds_a_line_to_what_a_target_gets(path: str, host:
         assert head.count(b"\r\n") <= len(names) + 3
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(HOSTILE, HOSTILE, HOSTILE)
 def test_no_value_of_a_client_adds_a_line_to_a_response(path: str, query: str, host: str) -> None:
     """Response splitting: the Location of a redirect is made of what the client sent."""

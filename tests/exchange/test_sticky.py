@@ -15,7 +15,7 @@ from edgeproxy.balancing.stickiness import (
     GroupStickiness,
     TargetStickiness,
 )
-from edgeproxy.balancing.sticky_token import TokenSealer
+from edgeproxy.balancing.token_sealer import TokenSealer
 from edgeproxy.exchange.outcome import Outcome
 from edgeproxy.exchange.sticky import StickyForwardAction
 from edgeproxy.rules.table import RoutingTable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import h11
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgeproxy.protocol import body, desync, h1_client, h1_server, head_parser
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from edgeproxy.errors import ProtocolError
 
-SEARCH = settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SEARCH = settings(max_examples=250)
 
 
 @pytest.mark.parametrize(("name", "data"), [(name, data) for name in CHECKS for data in seeds(name)])

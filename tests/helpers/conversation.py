@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
 
 LIMIT = 1 << 20
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 30.0
 """Longer than anything that a test waits for: a read that hangs fails with a stack."""
 
 

@@ -13,11 +13,13 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
+from tests.helpers.ports import reserved_port
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-TIMEOUT_SECONDS = 30.0
+TIMEOUT_SECONDS = 60.0
 Event = dict[str, Any]
 
 
@@ -130,17 +132,19 @@ class ListeningScript:
     """
 
     def __init__(self, script: Path, arguments: Sequence[str]) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port: int = probe.getsockname()[1]
+        self._reserved = contextlib.ExitStack()
+        self.port = self._reserved.enter_context(reserved_port())
         self._process = subprocess.Popen(
             [sys.executable, script, *arguments, str(self.port)], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
         )
         while self._process.poll() is None:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
                 return
+        self._reserved.close()
         raise AssertionError(f"{script} ended with {self._process.returncode}")
 
     def close(self) -> None:
         """End it."""
         self._process.kill()
         self._process.wait()
+        self._reserved.close()

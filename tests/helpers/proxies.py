@@ -17,6 +17,7 @@ from edgeproxy.control.config.loader import load_text
 from edgeproxy.model.target import TargetHealthState
 from edgeproxy.runtime.clock import Clock
 from edgeproxy.runtime.deadlines import MIN_SWEEP_SECONDS, SWEEP_SECONDS
+from edgeproxy.runtime.health_probe import Probe, run_probe
 from edgeproxy.runtime.proxy import Bind, EdgeProxy
 from tests.helpers.conversation import Conversation, Message, connect
 from tests.helpers.wait import until
@@ -24,11 +25,19 @@ from tests.helpers.wait import until
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from edgeproxy.health.outcome import CheckResult
     from edgeproxy.model.topology import Topology
     from edgeproxy.runtime.status import TargetStatus
 
 QUICK = 0.01
 """A time scale at which the usual idle timeout of 60 s is over in 0.6 s, and a health check comes every 0.3 s."""
+
+PATIENT_SECONDS = 0.5
+"""What a target has at least for taking a connection and for answering a check, however quick time is.
+
+It lives in this process, and unlike deadlines these two are the event loop's own timeouts, which a machine with other
+work uses up.
+"""
 
 DECLARED_PORTS = (80, 81, 82, 443, 8080, 8443)
 """Listeners may declare these; each is bound to a free port."""
@@ -152,7 +161,10 @@ async def running(
     tasks = asyncio.all_tasks()
     free = {port: Bind(host, 0) for port in DECLARED_PORTS}
     options.setdefault("clock", Clock(UnhurriedTime(time_scale).now))
+    options.setdefault("probe", _patient_probe)
     proxy = EdgeProxy(time_scale=time_scale, binds=free | (binds or {}), **options)
+    connector = proxy._pools._connector
+    connector.timeout = max(connector.timeout, PATIENT_SECONDS)
     edgeproxy = RunningProxy(proxy, host)
     await proxy.start(wanted)
     try:
@@ -164,7 +176,11 @@ async def running(
     assert 0 == edgeproxy.client_connections
 
 
-async def no_more_than(files: dict[str, str], tasks: set[asyncio.Task[Any]], *, within: float = 3) -> None:
+async def _patient_probe(probe: Probe) -> CheckResult:
+    return await run_probe(probe._replace(timeout=max(probe.timeout, PATIENT_SECONDS)))
+
+
+async def no_more_than(files: dict[str, str], tasks: set[asyncio.Task[Any]], *, within: float = 30) -> None:
     """Wait until no other files are open and no other tasks run than these.
 
     Raises:

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 
 import pytest
 
-from tests.helpers.proxies import answering_itself, forwarding_to, no_more_than, open_files, running, topology
+from tests.helpers.proxies import (
+    PATIENT_SECONDS,
+    answering_itself,
+    forwarding_to,
+    no_more_than,
+    open_files,
+    running,
+    topology,
+)
+from tests.helpers.targets import ScriptedTarget, silent
+from tests.helpers.wait import until
 
 
 async def test_listeners_are_on_free_ports_and_known_by_their_declared_ones() -> None:
@@ -36,6 +47,17 @@ async def test_the_sweep_is_waited_for() -> None:
         await edgeproxy.sweeps(2)
 
         assert before == len(edgeproxy.proxy._sweep._visitors)
+
+
+async def test_a_target_has_half_a_second_for_its_check_however_quick_time_is() -> None:
+    async with (
+        ScriptedTarget(silent, health_status=None) as target,
+        running(forwarding_to(target.port), time_scale=0.001) as edgeproxy,
+    ):
+        begun = time.monotonic()
+        await until(lambda: ["unhealthy"] == edgeproxy.states())
+
+    assert time.monotonic() - begun > 0.9 * PATIENT_SECONDS
 
 
 async def test_a_task_or_a_socket_that_is_left_is_named() -> None:

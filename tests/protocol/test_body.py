@@ -181,10 +181,10 @@ def test_a_size_of_more_than_fifteen_digits_is_refused_wherever_its_line_is_cut(
     "line", [b"0" * 4000, b"0" * 4000 + b"x", b"0" * 2000 + b" " * 2000 + b"x", b"1" + b" \t" * 2000 + b"\x01"]
 )
 def test_a_size_line_takes_linear_time(line: bytes) -> None:
-    started = time.process_time()
+    started = time.thread_time()
     for _ in range(20):
         body._CHUNK_LINE(line)
-    assert time.process_time() - started < 0.1
+    assert time.thread_time() - started < 0.1
 
 
 def test_zeros_have_no_limit_but_that_of_the_line() -> None:

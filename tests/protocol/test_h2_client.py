@@ -476,7 +476,7 @@ uploads_of_pieces = st.lists(
 )
 
 
-@profile(deadline=None, max_examples=40)
+@profile(max_examples=40)
 @given(uploads_of_pieces, st.booleans(), st.integers(500, 70_000))
 def test_an_independent_target_sends_back_what_it_got(
     uploads: list[list[bytes]], with_trailers: bool, cut: int

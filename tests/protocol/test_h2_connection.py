@@ -209,7 +209,7 @@ def act(end: Server | Client, what: str, stream_id: int) -> None:
 
 
 @pytest.mark.parametrize("make", [Server, Client])
-@profile(deadline=None, max_examples=300)
+@profile(max_examples=300)
 @given(scripts, st.integers(1, 30_000))
 def test_nothing_that_may_come_is_too_much(
     make: type[Server | Client], script: list[bytes | tuple[str, int]], cut: int

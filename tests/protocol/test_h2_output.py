@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeproxy.protocol.h2_hpack import HeaderEncoder
@@ -329,7 +329,6 @@ actions = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(actions, st.integers(0, 70_000))
 def test_no_order_of_events_oversteps_a_window_or_loses_a_byte(
     events: list[tuple[str, int, int]], initial: int

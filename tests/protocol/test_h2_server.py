@@ -551,7 +551,7 @@ class Uploader:
 bodies = st.lists(st.binary(max_size=400).map(lambda part: part * 1000), min_size=1, max_size=4)
 
 
-@profile(deadline=None, max_examples=40)
+@profile(max_examples=40)
 @given(bodies, st.booleans(), st.integers(500, 70_000))
 def test_an_independent_client_gets_back_what_it_sent(uploads: list[bytes], with_trailers: bool, cut: int) -> None:
     """Both sides keep to each other's windows, or the h2 library would say so."""

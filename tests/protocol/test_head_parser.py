@@ -140,9 +140,9 @@ def test_names_that_no_target_reads_as_framing_pass(line: bytes) -> None:
 def test_white_space_before_something_unusual_takes_linear_time(white: bytes, ending: bytes) -> None:
     """A backtracking expression needs 0.7 s for this header; one client could stop everybody with it."""
     data = b"X:" + (white * MAX_HEADER_LINE)[: MAX_HEADER_LINE - 20] + ending
-    started = time.process_time()
+    started = time.thread_time()
     head_parser.parse_fields(data.decode("latin-1"))
-    assert time.process_time() - started < 0.1
+    assert time.thread_time() - started < 0.1
 
 
 # ---- shortcuts to a verdict

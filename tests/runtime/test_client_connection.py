@@ -171,7 +171,7 @@ async def test_the_idle_time_begins_with_the_end_of_the_response() -> None:
         client = await edgeproxy.connect()
         await client.send(request("GET /"))
         await until(lambda: target.heads)
-        opened = monotonic()
+        opened = edgeproxy.proxy._clock.now()
         gate.set()
         await client.read_message()
         (connection,) = edgeproxy.connections

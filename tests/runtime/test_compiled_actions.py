@@ -8,7 +8,7 @@ import pytest
 
 from edgeproxy.balancing.group import TargetGroupState
 from edgeproxy.balancing.stickiness import ApplicationStickiness, DurationStickiness
-from edgeproxy.balancing.sticky_token import TokenSealer
+from edgeproxy.balancing.token_sealer import TokenSealer
 from edgeproxy.exchange.actions import FixedResponseAction, ForwardAction, RedirectAction, VersionedForwardAction
 from edgeproxy.exchange.sticky import StickyForwardAction
 from edgeproxy.exchange.transforming import TransformingAction

@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from edgeproxy.runtime.prometheus import render
 from tests.helpers.conversation import request
+from tests.helpers.ports import reserved_port
 from tests.helpers.proxies import RunningProxy, forwarding_to, running
 from tests.helpers.targets import (
     Script,
@@ -103,9 +104,8 @@ def speaking_first(script: Script) -> Callable[[], AbstractAsyncContextManager[i
 @contextlib.asynccontextmanager
 async def refusing() -> AsyncIterator[int]:
     """A port that nobody listens on."""
-    async with ScriptedTarget(answering()) as target:
-        port = target.port
-    yield port
+    with reserved_port() as port:
+        yield port
 
 
 @contextlib.asynccontextmanager

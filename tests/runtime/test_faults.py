@@ -39,11 +39,13 @@ NEARLY = 0.9
 
 
 @contextlib.asynccontextmanager
-async def serving(*faults: Fault, script: Any = None, **options: Any) -> AsyncIterator[RunningProxy]:
+async def serving(
+    *faults: Fault, script: Any = None, idle_timeout: int = 60, **options: Any
+) -> AsyncIterator[RunningProxy]:
     """A proxy in front of one healthy target, with faults that were added."""
     async with (
         ScriptedTarget(script or answering(b"hello")) as target,
-        running(forwarding_to(target.port), **options) as edgeproxy,
+        running(forwarding_to(target.port, idle_timeout=idle_timeout), **options) as edgeproxy,
     ):
         await edgeproxy.healthy()
         for fault in faults:
@@ -192,22 +194,27 @@ async def test_the_header_names_the_fault_if_it_was_asked_for(fault: Fault) -> N
 
 async def test_a_delay_at_a_listener_is_the_time_until_the_request_goes_on() -> None:
     async with serving(Fault(delay=10)) as edgeproxy:
+        begun = time.monotonic()
         assert b"hello" == (await edgeproxy.ask()).body
-        found = await record(edgeproxy)
-        assert NEARLY * 0.1 <= found.dispatched - found.arrived
-        assert "delay" == found.injected
+        assert NEARLY * 0.1 <= time.monotonic() - begun
+        assert "delay" == (await record(edgeproxy)).injected
 
 
-async def test_a_delay_at_a_target_group_is_the_targets_time() -> None:
-    async with serving(Fault(delay=10, where=APP)) as edgeproxy:
-        assert b"hello" == (await edgeproxy.ask()).body
-        found = await record(edgeproxy)
-        assert found.dispatched - found.arrived < NEARLY * 0.1 <= found.answered - found.dispatched
+@pytest.mark.parametrize(("where", "is_dispatched"), [(None, False), (APP, True)])
+async def test_a_delay_at_a_target_group_is_the_targets_time(where: FaultWhere | None, is_dispatched: bool) -> None:
+    """One at a listener comes before it."""
+    async with serving(Fault(delay=3000, where=where)) as edgeproxy:
+        conversation = await edgeproxy.connect()
+        await conversation.send(request("GET /"))
+        await until(lambda: hits(edgeproxy) == [(1, 1)])
+        exchange = edgeproxy.connections[0].exchange
+        await (until(lambda: exchange.dispatched) if is_dispatched else edgeproxy.sweeps(3))
+        assert (is_dispatched, 0.0) == (exchange.dispatched > 0, exchange.answered)
 
 
 @pytest.mark.parametrize("where", [None, APP])
 async def test_a_delay_longer_than_the_idle_timeout_is_a_504(where: FaultWhere | None) -> None:
-    async with serving(Fault(delay=100, where=where)) as edgeproxy:
+    async with serving(Fault(delay=3000, where=where)) as edgeproxy:
         assert 504 == (await edgeproxy.ask()).status
         assert Outcome.TARGET_SILENT is (await record(edgeproxy)).outcome
 
@@ -257,7 +264,7 @@ async def test_a_response_passes_at_the_rate(where: FaultWhere | None) -> None:
     async with serving(Fault(bandwidth=5000, where=where), script=answering(BIG)) as edgeproxy:
         begun = time.monotonic()
         assert BIG == (await edgeproxy.ask()).body
-        assert NEARLY * 0.18 <= time.monotonic() - begun < 2
+        assert NEARLY * 0.18 <= time.monotonic() - begun < 15
         assert "bandwidth" == (await record(edgeproxy)).injected
 
 
@@ -266,7 +273,7 @@ async def test_a_request_passes_at_the_rate_and_its_client_is_held() -> None:
         begun = time.monotonic()
         assert BIG == (await edgeproxy.ask("POST /", body=BIG)).body
         # Both ways, one after the other.
-        assert NEARLY * 0.19 <= time.monotonic() - begun < 2
+        assert NEARLY * 0.19 <= time.monotonic() - begun < 15
 
 
 async def test_a_slow_stream_holds_back_whoever_sends() -> None:
@@ -284,14 +291,14 @@ async def test_a_slow_stream_holds_back_whoever_sends() -> None:
 
 
 async def test_a_trickle_is_not_silence() -> None:
-    # 3 s of the load balancer's time at an idle timeout of 1.
+    # 15 s of the load balancer's time at an idle timeout of 5.
     async with (
-        ScriptedTarget(answering(bytes(3000))) as target,
-        running(forwarding_to(target.port, idle_timeout=1), time_scale=0.3) as edgeproxy,
+        ScriptedTarget(answering(bytes(15_000))) as target,
+        running(forwarding_to(target.port, idle_timeout=5), time_scale=0.06) as edgeproxy,
     ):
         await edgeproxy.healthy()
         edgeproxy.proxy.faults.add(Fault(bandwidth=1000, where=APP))
-        assert 3000 == len((await edgeproxy.ask()).body)
+        assert 15_000 == len((await edgeproxy.ask()).body)
 
 
 async def test_connections_serve_on_behind_a_slow_response() -> None:
@@ -374,15 +381,15 @@ async def test_a_connection_that_closes_before_the_request_is_a_502_and_no_retry
 
 
 async def test_silence_is_cut_at_the_faults_second() -> None:
-    async with serving(Fault(idle_timeout=5), script=silent) as edgeproxy:
+    async with serving(Fault(idle_timeout=5), script=silent, idle_timeout=4000) as edgeproxy:
         begun = time.monotonic()
         assert 504 == (await edgeproxy.ask()).status
-        assert NEARLY * 0.05 <= time.monotonic() - begun < 0.4
+        assert NEARLY * 0.05 <= time.monotonic() - begun
         assert "idle-timeout" == (await record(edgeproxy)).injected
 
 
 async def test_what_is_not_silent_is_not_cut() -> None:
-    async with serving(Fault(idle_timeout=20)) as edgeproxy:
+    async with serving(Fault(idle_timeout=3000)) as edgeproxy:
         assert b"hello" == (await edgeproxy.ask()).body
         assert not edgeproxy.proxy.requests.recent()[0].record.injection._waiting  # type: ignore[index,union-attr]
 
@@ -542,7 +549,7 @@ async def test_over_http2_bodies_pass_at_the_rate_and_are_cut(tmp_path: Path, ve
             assert 502 == (await client.ask("GET", "/")).status
             edgeproxy.proxy.faults.add(Fault(delay=10, count=1, where=APP))
             assert 200 == (await client.ask("GET", "/")).status
-            edgeproxy.proxy.faults.add(Fault(idle_timeout=5, count=1))
+            edgeproxy.proxy.faults.add(Fault(idle_timeout=3000, count=1))
             assert BIG == (await client.ask("GET", "/")).body
             await client.conversation.close()
 
@@ -611,11 +618,11 @@ async def test_a_tunnel_is_reset_at_its_second() -> None:
 
 @pytest.mark.parametrize("where", [None, APP])
 async def test_a_silent_tunnel_is_cut_at_the_faults_idle_timeout(where: FaultWhere | None) -> None:
-    async with serving(Fault(idle_timeout=10, where=where), script=tunnel) as edgeproxy:
-        conversation = await open_tunnel(edgeproxy)
+    async with serving(Fault(idle_timeout=10, where=where), script=tunnel, idle_timeout=4000) as edgeproxy:
         begun = time.monotonic()
+        conversation = await open_tunnel(edgeproxy)
         assert b"" == await conversation.read_until_cut()
-        assert NEARLY * 0.08 <= time.monotonic() - begun < 0.5
+        assert NEARLY * 0.1 <= time.monotonic() - begun
         assert Outcome.TARGET_SILENT is (await record(edgeproxy)).outcome
 
 
@@ -625,7 +632,7 @@ async def test_a_tunnel_passes_at_the_rate_and_is_cut_behind_its_bytes() -> None
         begun = time.monotonic()
         await conversation.send(BIG)
         assert BIG == await conversation.read_exactly(len(BIG))
-        assert NEARLY * 0.1 <= time.monotonic() - begun < 2
+        assert NEARLY * 0.1 <= time.monotonic() - begun < 15
         await conversation.close()
         assert "bandwidth" == (await record(edgeproxy)).injected
     async with serving(Fault(truncate=6, where=APP), script=tunnel) as edgeproxy:

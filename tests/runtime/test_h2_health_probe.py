@@ -41,7 +41,7 @@ def probe(port: int, version: str = "HTTP2", **changes: Any) -> Probe:
         port=port,
         protocol="HTTP",
         path="/",
-        timeout=5,
+        timeout=30,
         matcher=GrpcCodeMatcher.parse("12") if version == "GRPC" else HttpCodeMatcher.parse("200"),
         tls=None,
         facts=ProbeFacts(),

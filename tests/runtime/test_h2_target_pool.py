@@ -17,6 +17,7 @@ from edgeproxy.runtime.h2_target_pool import H2TargetPool
 from edgeproxy.runtime.target_connector import TargetConnector, UnreachableError
 from tests.helpers.h2_peer import H2Stream, H2Target, answering_h2, h2_client, silent_h2
 from tests.helpers.https import locator, over_tls
+from tests.helpers.ports import reserved_port
 from tests.helpers.proxies import forwarding_to, running
 from tests.helpers.targets import ScriptedTarget, answering
 from tests.helpers.wait import until
@@ -140,16 +141,15 @@ async def test_a_target_that_allows_no_stream_is_a_502_and_is_not_asked_again_an
 @pytest.mark.conformance("target failures", "the target refuses the connection", "load-balancer-troubleshooting")
 @pytest.mark.both_loops
 async def test_a_refused_connection_is_a_502_for_everybody_who_waits(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    async with served(port, folder=tmp_path) as edgeproxy, h2_client(edgeproxy.port(443)) as client:
-        streams = [await client.begin("GET", "/") for _ in range(3)]
-        for stream in streams:
-            await stream.ended()
-        counters = edgeproxy.proxy.metrics.load_balancers["dev"].groups["app"]
+    with reserved_port() as port:
+        async with served(port, folder=tmp_path) as edgeproxy, h2_client(edgeproxy.port(443)) as client:
+            streams = [await client.begin("GET", "/") for _ in range(3)]
+            for stream in streams:
+                await stream.ended()
+            counters = edgeproxy.proxy.metrics.load_balancers["dev"].groups["app"]
 
-        assert ["502"] * 3 == [stream.value(":status") for stream in streams]
-        assert (3, 0) == (counters.connection_errors, pool_of(edgeproxy).target.outstanding)
+            assert ["502"] * 3 == [stream.value(":status") for stream in streams]
+            assert (3, 0) == (counters.connection_errors, pool_of(edgeproxy).target.outstanding)
 
 
 @pytest.mark.conformance("target failures", "the TLS handshake with the target fails", "load-balancer-troubleshooting")

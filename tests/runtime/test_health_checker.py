@@ -11,6 +11,7 @@ import pytest
 import trustme
 
 from edgeproxy.model.target import TargetHealth, TargetHealthState
+from tests.helpers.ports import reserved_port
 from tests.helpers.proxies import RunningProxy, answering_itself, forwarding_to, running
 from tests.helpers.targets import ScriptedTarget, answering, garbage, silent
 from tests.helpers.wait import until
@@ -26,12 +27,6 @@ async def settled(edgeproxy: RunningProxy) -> TargetHealth:
     """The first health that is not `initial`."""
     await until(lambda: "initial" not in edgeproxy.states())
     return edgeproxy.targets()[0].health
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 @pytest.mark.conformance("health checks", "one pass makes a new target healthy", "load-balancer-target-groups")
@@ -62,8 +57,9 @@ async def test_a_status_that_does_not_match_makes_it_unhealthy_with_the_code(sta
 
 
 async def test_nobody_listening_makes_it_unhealthy() -> None:
-    async with running(forwarding_to(free_port())) as edgeproxy:
-        health = await settled(edgeproxy)
+    with reserved_port() as port:
+        async with running(forwarding_to(port)) as edgeproxy:
+            health = await settled(edgeproxy)
 
     assert unhealthy("Target.FailedHealthChecks", "Health checks failed") == health
 
@@ -90,7 +86,7 @@ async def test_thresholds_count_results_in_a_row() -> None:
     group = "HealthyThresholdCount: 3, UnhealthyThresholdCount: 2"
     async with (
         ScriptedTarget(answering(), health_status=200) as target,
-        running(forwarding_to(target.port, group=group), time_scale=0.001) as edgeproxy,
+        running(forwarding_to(target.port, group=group), time_scale=1) as edgeproxy,
     ):
         checker = edgeproxy.proxy._groups.checkers["app"]
         await edgeproxy.healthy()

@@ -17,6 +17,7 @@ from edgeproxy.health.outcome import FAILED, INTERNAL_ERROR, PASSED, TIMED_OUT, 
 from edgeproxy.model.security_policy import policy_for_targets
 from edgeproxy.runtime.health_probe import Probe, encode_probe, run_probe
 from edgeproxy.runtime.target_tls import target_context
+from tests.helpers.ports import reserved_port
 from tests.helpers.proxies import no_more_than, open_files
 from tests.helpers.targets import (
     Script,
@@ -39,7 +40,7 @@ def probe(port: int, **changes: Any) -> Probe:
         port=port,
         protocol="HTTP",
         path="/",
-        timeout=0.1,
+        timeout=30,
         matcher=HttpCodeMatcher.parse("200"),
         tls=None,
     )
@@ -133,16 +134,14 @@ async def test_a_status_is_asked_of_the_matcher(status: int, result: CheckResult
 async def test_an_answer_means(script: Script, result: CheckResult) -> None:
     files, tasks = open_files(), asyncio.all_tasks()
     async with ScriptedTarget(script, health_status=None) as target:
-        assert result == await run_probe(probe(target.port))
+        assert result == await run_probe(probe(target.port, timeout=0.1 if result == TIMED_OUT else 30))
     await no_more_than(files, tasks)
 
 
 @pytest.mark.both_loops
 async def test_nobody_listening_fails_the_check() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-
-    assert FAILED == await run_probe(probe(port))
+    with reserved_port() as port:
+        assert FAILED == await run_probe(probe(port))
 
 
 @pytest.mark.both_loops
@@ -154,7 +153,7 @@ async def test_a_connection_that_is_not_accepted_times_out() -> None:
         for each in waiting:
             each.setblocking(False)
             each.connect_ex(full.getsockname())
-        result = await run_probe(probe(full.getsockname()[1]))
+        result = await run_probe(probe(full.getsockname()[1], timeout=0.1))
         for each in waiting:
             each.close()
 
@@ -171,9 +170,7 @@ async def test_a_self_signed_or_expired_certificate_does_not_matter(tmp_path: Pa
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     expired().configure_cert(context)
     async with ScriptedTarget(silent, tls=context) as target:
-        result = await run_probe(
-            probe(target.port, protocol="HTTPS", tls=target_context(policy_for_targets(None)), timeout=5)
-        )
+        result = await run_probe(probe(target.port, protocol="HTTPS", tls=target_context(policy_for_targets(None))))
 
     assert PASSED == result
 
@@ -181,9 +178,7 @@ async def test_a_self_signed_or_expired_certificate_does_not_matter(tmp_path: Pa
 @pytest.mark.both_loops
 async def test_a_target_without_tls_fails_an_https_check() -> None:
     async with ScriptedTarget(saying(b"HTTP/1.1 400 Bad Request\r\n\r\n"), speaks_first=True) as target:
-        result = await run_probe(
-            probe(target.port, protocol="HTTPS", tls=target_context(policy_for_targets(None)), timeout=5)
-        )
+        result = await run_probe(probe(target.port, protocol="HTTPS", tls=target_context(policy_for_targets(None))))
 
     assert FAILED == result
 

@@ -32,9 +32,12 @@ def test_asyncio_is_used_where_it_is_not(monkeypatch: pytest.MonkeyPatch) -> Non
         ("Fatal error on SSL protocol", RuntimeError("the handler is closed"), ["DEBUG"]),
         ("Fatal error on SSL protocol", ValueError("of ours"), ["ERROR"]),
         ("Unhandled exception in callback", RuntimeError("of ours"), ["ERROR"]),
+        ("Future exception was never retrieved", ConnectionResetError("by the target"), ["DEBUG"]),
+        ("Future exception was never retrieved", ValueError("of ours"), ["ERROR"]),
+        ("Task exception was never retrieved", ConnectionResetError("in a task of ours"), ["ERROR"]),
     ],
 )
-def test_only_a_tls_connection_that_was_reset_is_no_error(
+def test_only_connections_that_were_reset_are_no_error(
     message: str, error: Exception, levels: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     async def report() -> None:

@@ -123,8 +123,13 @@ def test_what_a_policy_cannot_be_in_pyopenssl_is_said(folder: Path) -> None:
     )
 
 
-def test_listeners_that_do_not_ask_for_certificates_do_not_pay_for_it() -> None:
-    code = "import sys, edgeproxy.control.serving; print('OpenSSL' in sys.modules)"
+def test_a_start_pays_only_for_the_tls_that_its_listeners_speak() -> None:
+    code = (
+        "import sys, edgeproxy.control.run_command, edgeproxy.control.serving\n"
+        "print({'OpenSSL', 'cryptography', 'trustme'} & set(sys.modules))\n"
+        "import edgeproxy.runtime.tls, edgeproxy.control.certs\n"
+        "print({'OpenSSL', 'trustme'} & set(sys.modules))"
+    )
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 
-    assert "False\n" == printed
+    assert "set()\nset()\n" == printed

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 
 import pytest
 
@@ -15,6 +14,7 @@ from edgeproxy.runtime.target_connection import TargetConnection
 from edgeproxy.runtime.target_connector import TargetConnector, UnreachableError
 from edgeproxy.runtime.target_pool import TargetPool
 from edgeproxy.runtime.target_tls import target_context
+from tests.helpers.ports import reserved_port
 from tests.helpers.targets import ScriptedTarget, silent
 
 
@@ -26,11 +26,10 @@ async def outcome_of(pool: TargetPool, *, seconds: float = 0.1) -> Outcome:
 
 @pytest.mark.both_loops
 async def test_nobody_listens() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    pool = TargetPool(TargetState("app", "127.0.0.1", port), None, idle_timeout=60)
+    with reserved_port() as port:
+        pool = TargetPool(TargetState("app", "127.0.0.1", port), None, idle_timeout=60)
 
-    assert Outcome.CONNECT_FAILED is await outcome_of(pool, seconds=5)
+        assert Outcome.CONNECT_FAILED is await outcome_of(pool, seconds=5)
     assert 0 == pool.counters.new_target_connections
 
 

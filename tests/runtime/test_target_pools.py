@@ -15,6 +15,7 @@ from edgeproxy.balancing.target_state import TargetState
 from edgeproxy.runtime.clock import Clock
 from edgeproxy.runtime.target_pools import TargetPools
 from tests.helpers.conversation import request
+from tests.helpers.ports import reserved_port
 from tests.helpers.proxies import forwarding_to, running
 from tests.helpers.targets import (
     Script,
@@ -99,10 +100,9 @@ async def test_a_connection_that_the_target_has_closed_is_not_used() -> None:
 @pytest.mark.conformance("target failures", "the target refuses the connection", "load-balancer-troubleshooting")
 @pytest.mark.both_loops
 async def test_a_refused_connection_is_a_502_at_once() -> None:
-    async with ScriptedTarget(answering()) as target:
-        port = target.port
-    async with running(forwarding_to(port)) as edgeproxy:
-        answer = await edgeproxy.ask()
+    with reserved_port() as port:
+        async with running(forwarding_to(port)) as edgeproxy:
+            answer = await edgeproxy.ask()
 
     assert 502 == answer.status
 

@@ -34,7 +34,7 @@ def test_timers_of_every_kind_follow_in_their_order() -> None:
     before = time.monotonic()
     run(movable, main())
     assert ["sleep", "timeout", "timer"] == happened
-    assert time.monotonic() - before < 5
+    assert time.monotonic() - before < 30
 
 
 def test_what_repeats_is_repeated_as_often_as_it_would_have_been() -> None:
@@ -64,8 +64,7 @@ def test_any_time_can_pass(seconds: float) -> None:
 
 def test_both_clocks_go_on_by_themselves() -> None:
     movable = MovableTime()
-    monotonic, wall = movable.now(), movable.wall()
-    movable.skipped += 5
+    movable.skipped = 5
 
-    assert 5 <= movable.now() - monotonic < 6
-    assert 5 <= movable.wall() - wall < 6
+    assert time.monotonic() + 5 <= movable.now() <= time.monotonic() + 5
+    assert time.time() + 5 <= movable.wall() <= time.time() + 5

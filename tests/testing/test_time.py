@@ -99,7 +99,7 @@ def test_waiting_in_vain_says_what_is_wrong(alb: Alb) -> None:
         port = closed.getsockname()[1]
         alb.register(port)
         with pytest.raises(TimeoutError, match=rf"127\.0\.0\.1:{port} of app is unhealthy, Target.FailedHealthChecks"):
-            alb.wait_healthy(within=0.3)
+            alb.wait_healthy(within=2)
 
 
 def test_a_deregistered_target_is_gone_after_its_delay(alb: Alb) -> None:
@@ -212,9 +212,12 @@ def test_an_idle_connection_to_a_target_of_http2_is_closed(alb: Alb) -> None:
     alb.advance(50)
     assert first == peer()
 
-    alb.advance(65)
+    def is_another_after_the_timeout() -> bool:
+        # A window that the target gives back late begins the wait anew.
+        alb.advance(65)
+        return first != peer()
 
-    assert first != peer()
+    until_blocking(is_another_after_the_timeout)
 
 
 # ---- WebSockets, cookies, and requests under way

@@ -55,7 +55,7 @@ async def test_silence_for_the_idle_timeout_is_a_504(subject_of: Any, dialer: Di
 
 async def test_silence_in_mid_answer_cuts_it(subject_of: Any, dialer: Dialer) -> None:
     half = saying(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
-    [finding] = await look(half, subject_of, dialer, idle_timeout=0.3)
+    [finding] = await look(half, subject_of, dialer, idle_timeout=1.0)
 
     assert "the connection is cut in mid-answer" in finding.sentence
 

@@ -10,7 +10,8 @@ from edgeproxy.control.doctor.examine import Report, examine, examine_all
 from edgeproxy.control.doctor.probe import Dialer
 from tests.helpers.grpc_service import GrpcService
 from tests.helpers.h2_peer import H2Target, answering_h2
-from tests.helpers.targets import ScriptedTarget, answering, silent
+from tests.helpers.ports import reserved_port
+from tests.helpers.targets import ScriptedTarget, answering
 
 FINE = ["answers", "health-check", "host-validation", "https-redirect", "websocket", "keep-alive"]
 
@@ -21,16 +22,15 @@ def ignore(sentence: str) -> None:
 
 async def test_a_good_app_has_no_problem(subject_of: Any, clock: Any) -> None:
     async with ScriptedTarget(answering()) as target:
-        report = await examine(subject_of(target, idle_timeout=0.05, patience=0.06), Dialer(now=clock), ignore)
+        report = await examine(subject_of(target, idle_timeout=0.5, patience=0.75), Dialer(now=clock), ignore)
 
     assert FINE == [each.name for each in report.findings]
     assert {"websocket": "skipped"} == {each.name: each.severity for each in report.findings if each.severity != "good"}
 
 
 async def test_an_app_that_is_not_there_is_one_finding(subject_of: Any, dialer: Dialer) -> None:
-    async with ScriptedTarget(silent) as target:
-        subject = subject_of(target)
-    [finding] = (await examine(subject, dialer, ignore)).findings
+    with reserved_port() as port:
+        [finding] = (await examine(subject_of(port), dialer, ignore)).findings
 
     assert ("reachable", "problem", 502) == (finding.name, finding.severity, finding.measured["Status"])
     assert "(Connection refused). The ALB answers 502, and the health check fails." in finding.sentence
@@ -65,7 +65,7 @@ async def test_a_target_of_https_is_examined_like_any(subject_of: Any, clock: An
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("elsewhere.example").configure_cert(context)
     async with ScriptedTarget(answering(), tls=context) as target:
-        subject = subject_of(target, protocol="HTTPS", health={"protocol": "HTTPS"}, idle_timeout=0.05, patience=0.06)
+        subject = subject_of(target, protocol="HTTPS", health={"protocol": "HTTPS"}, idle_timeout=0.5, patience=0.75)
         report = await examine(subject, Dialer(now=clock), ignore)
 
     assert FINE == [each.name for each in report.findings]

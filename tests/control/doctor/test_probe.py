@@ -11,6 +11,7 @@ from edgeproxy.control.doctor.probe import Connection, Dialer, why
 from edgeproxy.exchange.outcome import Outcome
 from edgeproxy.protocol.limits import MAX_RESPONSE_HEAD
 from edgeproxy.runtime.target_connector import UnreachableError
+from tests.helpers.ports import reserved_port
 from tests.helpers.targets import (
     ScriptedTarget,
     answering,
@@ -124,7 +125,7 @@ async def test_what_comes_after_the_end_does_not_change_an_answer(subject_of: An
         await conversation.send(b"lf")
 
     async with ScriptedTarget(script) as target:
-        connection, answer = await ask(target, subject_of, dialer, idle_timeout=0.3)
+        connection, answer = await ask(target, subject_of, dialer, idle_timeout=1.0)
         gate.set()
         assert await connection.closed_within(20) is not None
 
@@ -212,10 +213,8 @@ async def test_a_close_is_seen_and_dated(subject_of: Any, dialer: Dialer) -> Non
 
 
 async def test_nobody_listening_is_a_refusal_with_a_reason(subject_of: Any, dialer: Dialer) -> None:
-    async with ScriptedTarget(silent) as target:
-        subject = subject_of(target)
-    with pytest.raises(UnreachableError) as caught:
-        await dialer.connect(subject)
+    with reserved_port() as port, pytest.raises(UnreachableError) as caught:
+        await dialer.connect(subject_of(port))
 
     assert Outcome.CONNECT_FAILED is caught.value.outcome
     assert "Connection refused" == why(caught.value)

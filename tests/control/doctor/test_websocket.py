@@ -52,10 +52,10 @@ async def test_without_a_path_it_is_said_that_nothing_was_tried(subject_of: Any,
 
 
 async def test_silence_on_an_idle_websocket_is_told(subject_of: Any, clock: Any) -> None:
-    opened, idle = await look(opening(), subject_of, Dialer(now=clock), idle_timeout=0.02)
+    opened, idle = await look(opening(), subject_of, Dialer(now=clock), idle_timeout=0.5)
 
     assert ("good", "advice") == (opened.severity, idle.severity)
-    assert "Your app says nothing on an idle WebSocket for 20 ms: the ALB closes it then." == idle.sentence
+    assert "Your app says nothing on an idle WebSocket for 0.5 s: the ALB closes it then." == idle.sentence
 
 
 async def test_a_ping_in_time_is_good(subject_of: Any, dialer: Dialer) -> None:

@@ -57,7 +57,7 @@ def test_garbage_is_no_http() -> None:
 
 
 def test_keep_alive_closes_what_was_idle() -> None:
-    with targets.keep_alive(0.02) as target, asked(target) as sock:
+    with targets.keep_alive(0.5) as target, asked(target) as sock:
         assert rest(sock).endswith(b"ok")
 
 
