@@ -27,7 +27,7 @@ of its responses, likewise. Neither controls the configuration, the clock or the
    extensions and trailers of the sender go no further (tests/protocol/test_body.py).
 3. No value of one side becomes a line of the other: NUL, CR and LF end with the header that holds them, and no value
    that we write (X-Forwarded-For, X-Amzn-Trace-Id, Host, Location, cookies, log fields) can end its line
-   (tests/exchange/test_smuggling.py, tests/runtime/test_access_log.py).
+   (tests/exchange/test_smuggling.py, tests/runtime/test_access_log_line.py).
 4. Bounded work and memory: heads, lines, chunk lines, trailers, pipelined bytes and memories of parsed heads have
    limits (`limits.py`, `memo.py`), every expression that meets foreign bytes is linear, and bytes that arrive one by
    one are not scanned again from the start (tests/protocol/test_limits.py).

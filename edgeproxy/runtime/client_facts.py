@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import ssl
 
     from edgeproxy.exchange.forwarding import RequestForwarding
-    from edgeproxy.runtime.access_log import ConnectionPart
+    from edgeproxy.runtime.access_log_line import ConnectionPart
     from edgeproxy.runtime.listener import ListenerSocket
     from edgeproxy.runtime.tls import TlsFacts
 

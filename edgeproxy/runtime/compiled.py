@@ -21,7 +21,7 @@ from edgeproxy.exchange.trace import TraceIds
 from edgeproxy.model import ids
 from edgeproxy.rules.predicates import needs_dropped_header
 from edgeproxy.rules.table import RoutingTable
-from edgeproxy.runtime.access_log import LineFormat
+from edgeproxy.runtime.access_log_line import LineFormat
 from edgeproxy.runtime.compiled_actions import ActionCompiler
 from edgeproxy.runtime.dropped_names import DroppedNames
 from edgeproxy.runtime.ledger import CountingRules, Ledger
@@ -188,7 +188,7 @@ class Compiler:
             ring=self._requests,
             place=ListenerPlace(balancer.name, listener.protocol.lower(), listener.port),
             rules=CountingRules(
-                [rule.priority for rule in listener.rules], balancer.settings.drop_invalid_header_fields
+                tuple(rule.priority for rule in listener.rules), balancer.settings.drop_invalid_header_fields
             ),
         )
 

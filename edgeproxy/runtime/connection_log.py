@@ -16,7 +16,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from edgeproxy.runtime.access_log import escape
+from edgeproxy.runtime.access_log_line import escape
 
 if TYPE_CHECKING:
     import ssl

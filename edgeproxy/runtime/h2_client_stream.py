@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 from edgeproxy.exchange.h2_exchange import FRAME_HEADER_SIZE
 from edgeproxy.protocol.h2_frames import ErrorCode
-from edgeproxy.runtime.access_log import connection_part
+from edgeproxy.runtime.access_log_line import connection_part
 
 if TYPE_CHECKING:
     from edgeproxy.exchange.forwarding import RequestForwarding
     from edgeproxy.exchange.h2_exchange import H2Exchange
     from edgeproxy.protocol.h2_server import H2ServerCodec
-    from edgeproxy.runtime.access_log import ConnectionPart
+    from edgeproxy.runtime.access_log_line import ConnectionPart
     from edgeproxy.runtime.h2_client_connection import H2ClientConnection
 
 

@@ -22,10 +22,9 @@ from edgeproxy.exchange.outcome import Outcome
 from edgeproxy.runtime.metrics import RESPONSE_TIME_BOUNDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from edgeproxy.exchange.record import ExchangeRecord
-    from edgeproxy.runtime.access_log import AccessLog, LineFormat
+    from edgeproxy.runtime.access_log import AccessLog
+    from edgeproxy.runtime.access_log_line import LineFormat
     from edgeproxy.runtime.clock import Clock
     from edgeproxy.runtime.log_outlets import LogOutlet
     from edgeproxy.runtime.metrics import LoadBalancerCounters
@@ -45,7 +44,7 @@ class CountingRules(NamedTuple):
         drops_invalid_headers: `routing.http.drop_invalid_header_fields.enabled`.
     """
 
-    priorities: Iterable[int] = ()
+    priorities: tuple[int, ...] = ()
     drops_invalid_headers: bool = False
 
     def evaluations(self) -> defaultdict[str, int]:

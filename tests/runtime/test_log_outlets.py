@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from edgeproxy.runtime import client_connection
-from edgeproxy.runtime.access_log import AccessLog, LineFormat
+from edgeproxy.runtime.access_log import AccessLog
+from edgeproxy.runtime.access_log_line import LineFormat
 from edgeproxy.runtime.clock import Clock
 from edgeproxy.runtime.log_outlets import LogOutlet, LogOutlets
 from tests.helpers.log_bucket import LogBucket
