@@ -201,9 +201,9 @@ def test_even_with_a_full_queue(pipe: tuple[int, int], monkeypatch: pytest.Monke
     log.close(within=0.05)
     assert thread.is_alive()
     os.close(reader)
-    while log._blocks.empty():
-        log._blocks.put(None)
-    thread.join(10)
+    # Room comes as soon as the thread has noticed.
+    log._blocks.put(None, timeout=30)
+    thread.join(30)
 
     assert not thread.is_alive()
 
