@@ -17,7 +17,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 COMPILED := PYTHONPATH=$(CURDIR)/build/compiled $(BIN)/python
-TESTS_OF_THE_COMPILED := tests/protocol tests/exchange tests/end_to_end tests/control/test_build.py
+TESTS_OF_THE_COMPILED := tests/protocol tests/exchange tests/testing tests/end_to_end tests/control/test_build.py
 
 .PHONY: run test lint compiled test-compiled bench soak conformance metrics docs reference picture clean
 .DEFAULT_GOAL := test
