@@ -111,7 +111,7 @@ def choice_error(model: type[Model], field: str, value: Any) -> ConfigError | No
     if feature is not None:
         return unsupported.error(key, value, feature)
     listed = ", ".join(allowed)
-    sentence = model.choice_sentences.get(key, f"'{{value}}' is not a {key}; it must be one of: {listed}")
+    sentence = model.choice_sentences.get(key, f"'{{value}}' is no {key}; it must be one of: {listed}")
     # Not `format`: a list may hold braces of its own, such as `#{protocol}`.
     reason = sentence.replace("{value}", str(value))
     return ConfigError(key, value, reason, suggestion=closest(str(value), allowed))

@@ -64,7 +64,7 @@ def test_a_choice_may_have_awss_own_sentence() -> None:
 def test_a_list_may_hold_braces() -> None:
     error = choice_error(RedirectConfig, "protocol", "{value}")
     assert error is not None
-    assert "'{value}' is not a Protocol; it must be one of: HTTP, HTTPS, #{protocol}" == error.reason
+    assert "'{value}' is no Protocol; it must be one of: HTTP, HTTPS, #{protocol}" == error.reason
 
 
 def test_laws_hold_for_changed_copies_too() -> None:

@@ -54,7 +54,7 @@ def test_the_key_that_is_given_is_the_kind(fault: Fault, kind: str, label: str) 
         ({"status": 503, "percentage": 0}, "Percentage: 'Percentage' value '0' must be more than 0 and at most 100"),
         ({"status": 503, "percentage": 101}, "Percentage: 'Percentage' value '101' must be more than 0 and at most"),
         ({"status": 503, "name": "a b"}, "Name: The fault's name 'a b' must have 1 to 64 letters, digits, dots,"),
-        ({"target": "dead"}, "Target: 'dead' is not a Target; it must be one of: unhealthy, draining"),
+        ({"target": "dead"}, "Target: 'dead' is no Target; it must be one of: unhealthy, draining"),
         ({"target": "draining", "count": 1}, "Target: A fault with 'Target' marks targets, not requests, so it has"),
         ({"target": "unhealthy", "percentage": 5}, "Target: A fault with 'Target' marks targets, not requests"),
     ],

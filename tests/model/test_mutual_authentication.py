@@ -17,7 +17,7 @@ def made(**fields: Any) -> Callable[[], MutualAuthentication]:
 
 @pytest.mark.conformance("Mutual TLS", "off, passthrough and verify", PAGE)
 def test_there_are_three_modes(refusals: Read) -> None:
-    expected = [("Mode", "'on' is not a Mode; it must be one of: off, passthrough, verify")]
+    expected = [("Mode", "'on' is no Mode; it must be one of: off, passthrough, verify")]
 
     assert expected == refusals(made(mode="on"))
     assert [True, False] == [made(mode=mode)().is_off for mode in ("off", "passthrough")]
