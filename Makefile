@@ -59,7 +59,7 @@ picture: .venv/installed-test
 
 bench: .venv/installed-test
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
-	@command -v $(firstword $(CC)) >/dev/null && $(MAKE) compiled || echo "No C compiler: the compiled build is left out."
+	@if command -v $(firstword $(CC)) >/dev/null; then $(MAKE) compiled; else echo "No C compiler: no compiled build."; fi
 	$(BIN)/python -m tests.bench
 
 soak: .venv/installed-test

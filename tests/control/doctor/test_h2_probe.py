@@ -131,6 +131,24 @@ async def test_a_call_s_status_stands_behind_the_body(subject_of: Any, dialer: D
     assert (200, 0, True) == (answer.status, answer.grpc_status, answer.is_complete)
 
 
+PACE = Pace(head_start=0.05, settle=0.05, grace=5.0, interval=0.01)
+
+
+class Stopping:
+    """The process behind a target: told to end, it takes no more connections and says so with an event."""
+
+    def __init__(self, target: H2Target, ending: asyncio.Event) -> None:
+        self._target = target
+        self._ending = ending
+
+    def terminate(self) -> None:
+        self._ending.set()
+        self._target.refuse()
+
+    def is_running(self) -> bool:
+        return not self._ending.is_set()
+
+
 async def test_a_request_that_is_under_way_at_sigterm_is_watched(subject_of: Any, dialer: Dialer) -> None:
     ending = asyncio.Event()
 
@@ -141,18 +159,9 @@ async def test_a_request_that_is_under_way_at_sigterm_is_watched(subject_of: Any
         if ending.is_set():
             await stream.peer.go_away()
 
-    class Process:
-        def terminate(self) -> None:
-            ending.set()
-            target.refuse()
-
-        def is_running(self) -> bool:
-            return not ending.is_set()
-
     async with H2Target(graceful) as target:
         subject = subject_of(target.port, version="HTTP2", paths=("/", "/slow"))
-        pace = Pace(head_start=0.05, settle=0.05, grace=5.0, interval=0.01)
-        findings = await examine_shutdown(subject, dialer, Process(), lambda _: None, pace)
+        findings = await examine_shutdown(subject, dialer, Stopping(target, ending), lambda _: None, PACE)
 
     assert ["good", "advice", "good"] == [each.severity for each in findings]
 
@@ -166,18 +175,9 @@ async def test_a_call_that_a_stopping_server_gives_up_was_not_completed(subject_
             await ending.wait()
         await stream.send_head([*OK, ("grpc-status", "14")], end=True)
 
-    class Process:
-        def terminate(self) -> None:
-            ending.set()
-            target.refuse()
-
-        def is_running(self) -> bool:
-            return not ending.is_set()
-
     async with H2Target(giving_up) as target:
         subject = subject_of(target.port, version="GRPC", paths=("/a.B/C", "/a.B/Slow"))
-        pace = Pace(head_start=0.05, settle=0.05, grace=5.0, interval=0.01)
-        requests, *_ = await examine_shutdown(subject, dialer, Process(), lambda _: None, pace)
+        requests, *_ = await examine_shutdown(subject, dialer, Stopping(target, ending), lambda _: None, PACE)
 
     assert "problem" == requests.severity
     assert requests.sentence.endswith("(given up): grpc-status 14.")
